@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <nz/version.h>
+
+const char *nz_version(void)
+{
+	return NZ_VERSION_STRING;
+}
