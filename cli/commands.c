@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every command of the program: one line for each cmd_*.c, in the order in which help lists them. */
+#include "cli.h"
+
+const struct nz_command *const nz_command_arrays[] = {
+	nz_commands_version,
+	NULL,
+};
