@@ -23,14 +23,28 @@ struct nz_pki_pair {
 };
 void nz_pki_pair_clear(struct nz_pki_pair *pair);
 
-/* A self-signed root named common_name, valid from an hour before now. now: UNIX seconds. */
+/*
+ * A self-signed root named common_name (1 to 64 bytes of UTF-8), valid for `days` days (to 36,525)
+ * that begin an hour before now. now: UNIX seconds. *out is overwritten, so it must hold nothing.
+ * NZ_INVALID, NZ_LIMIT.
+ */
 enum nz_status nz_pki_make_root(const char *common_name, int64_t now, unsigned days,
                                 struct nz_pki_pair *out, struct nz_error *err) NZ_MUST_USE;
-/* A leaf under root. hosts: DNS names or IP addresses, for NZ_PKI_TLS only. */
+/*
+ * A leaf under root, valid for `days` days (to NZ_PKI_LEAF_DAYS) that begin an hour before now, and
+ * never longer than root. hosts: DNS names or IP addresses, 1 to 64 for NZ_PKI_TLS, none for
+ * NZ_PKI_SIGNING. *out is overwritten. NZ_INVALID, NZ_LIMIT; NZ_MALFORMED for a root that cannot be
+ * read, NZ_MISMATCH where its key is another's, NZ_REFUSED where it is no authority, NZ_EXPIRED.
+ */
 enum nz_status nz_pki_make_leaf(const struct nz_pki_pair *root, enum nz_pki_purpose purpose,
                                 const char *const *hosts, size_t host_count, int64_t now,
                                 unsigned days, struct nz_pki_pair *out,
                                 struct nz_error *err) NZ_MUST_USE;
+
+/*
+ * The functions below take PEM texts of up to 64 KiB, NZ_LIMIT, and fail with NZ_MALFORMED where
+ * what they look for is not there. An encrypted key is malformed: nobody is asked for a passphrase.
+ */
 
 /* Hex SHA-256 of the certificate's SubjectPublicKeyInfo: what names a platform. */
 enum nz_status nz_pki_platform_id(struct nz_bytes root_pem, char out[65],
@@ -41,15 +55,17 @@ enum nz_status nz_pki_pem_to_der(struct nz_bytes pem, struct nz_buffer *der,
 /* notAfter of the first certificate in a PEM text, UNIX seconds. */
 enum nz_status nz_pki_expiry(struct nz_bytes pem, int64_t *not_after,
                              struct nz_error *err) NZ_MUST_USE;
-/* The raw Ed25519 seed of a signing pair's key. */
+/* The raw Ed25519 seed of a signing pair's key. NZ_UNSUPPORTED for a key of another type. */
 enum nz_status nz_pki_signing_seed(struct nz_bytes key_pem, struct nz_secret *seed,
                                    struct nz_error *err) NZ_MUST_USE;
 
 /*
- * Checks a chain (DER, leaf first, root left out, at most 4) up to the certificates in root_pem, at
- * time now, for signing: validity of each, basic constraints, key usage digitalSignature, the
- * critical signing usage, an Ed25519 key; intermediates may not be leaves. Gives the leaf's public
- * key. NZ_UNVERIFIED for any reason not to trust it (said in err, for this side's log only).
+ * Checks a chain (DER, leaf first, root left out, at most 4 of at most 16 KiB) up to the
+ * self-signed certificates in root_pem (at most 16), at time now, for signing: validity of each,
+ * basic constraints, key usage digitalSignature, the critical signing usage and no other, an
+ * Ed25519 key; intermediates may not be leaves. Gives the leaf's public key. NZ_UNVERIFIED for any
+ * reason not to trust it (said in err, for this side's log only); NZ_MALFORMED or NZ_LIMIT where
+ * root_pem is at fault.
  */
 enum nz_status nz_pki_check_signing_chain(struct nz_bytes root_pem, const struct nz_bytes *chain,
                                           size_t chain_len, int64_t now,
