@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who a node is: its id, its key file, its public document with the chain of rotations, and how a
+ * peer's keys are found. Resolvers that need a network live elsewhere, behind struct nz_resolver.
+ */
+#ifndef NZ_IDENTITY_H
+#define NZ_IDENTITY_H
+
+#include <nz/crypto.h>
+#include <nz/json.h>
+
+/* "nzid:node:" + 32 hex digits + NUL. */
+#define NZ_NODE_ID_CHARS 43
+/* Ids of other shapes are accepted up to this length, where configuration names them. */
+#define NZ_NODE_ID_MAX_BYTES 128
+
+/* nzid:node: + the first 32 hex digits of SHA-256 of the node's first Ed25519 public key. */
+enum nz_status nz_node_id(const struct nz_crypto *crypto,
+                          const uint8_t first_key[NZ_ED25519_PUBLIC_BYTES],
+                          char out[NZ_NODE_ID_CHARS]) NZ_MUST_USE;
+/* True for the self-certifying shape above. */
+bool nz_node_id_is_fingerprint(struct nz_bytes id);
+
+/* A rotation: the link as it was signed, and its two signatures (see doc/protocol.md). */
+struct nz_rotation_link {
+	int64_t seq; /* 1 for the first rotation */
+	uint8_t previous[NZ_ED25519_PUBLIC_BYTES];
+	uint8_t ed25519[NZ_ED25519_PUBLIC_BYTES];
+	uint8_t x25519[NZ_X25519_BYTES];
+	int64_t at; /* UNIX seconds */
+	uint8_t signature_previous[NZ_ED25519_SIGNATURE_BYTES];
+	uint8_t signature_new[NZ_ED25519_SIGNATURE_BYTES];
+};
+
+/* A node's own keys. The caller's storage; nz_node_keys_clear wipes it. */
+struct nz_node_keys {
+	char node_id[NZ_NODE_ID_MAX_BYTES + 1];
+	uint8_t first_key[NZ_ED25519_PUBLIC_BYTES];
+	uint8_t ed25519_public[NZ_ED25519_PUBLIC_BYTES];
+	struct nz_secret ed25519_private;
+	uint8_t x25519_public[NZ_X25519_BYTES];
+	struct nz_secret x25519_private;
+	int64_t created_at; /* UNIX seconds */
+	struct nz_rotation_link *rotations; /* oldest first */
+	size_t rotation_count;
+};
+void nz_node_keys_clear(struct nz_node_keys *keys);
+#define NZ_NODE_KEYS(name) struct nz_node_keys name NZ_CLEANUP(nz_node_keys_clear) = {{0}}
+
+/* Fresh keys. */
+enum nz_status nz_node_keys_make(const struct nz_crypto *crypto, int64_t now,
+                                 struct nz_node_keys *out, struct nz_error *err) NZ_MUST_USE;
+/*
+ * Reads keys/node.json. NZ_NOT_FOUND; NZ_REFUSED when group or others can read it, or the owner is
+ * somebody else; NZ_MALFORMED (also where a public key is not its private key's); NZ_UNVERIFIED for
+ * a wrong or missing passphrase. Reads the public reference's SPKI and PKCS#8 base64 too.
+ */
+enum nz_status nz_node_keys_load(const struct nz_crypto *crypto, const char *path,
+                                 struct nz_bytes passphrase, struct nz_node_keys *out,
+                                 struct nz_error *err) NZ_MUST_USE;
+/*
+ * Writes a key file, mode 0600, whole or not at all (temporary file, fsync, link or rename, fsync
+ * of the folder). NZ_EXISTS unless replace. An empty passphrase leaves it unencrypted.
+ */
+enum nz_status nz_node_keys_save(const struct nz_crypto *crypto, const char *path, bool replace,
+                                 struct nz_bytes passphrase, const struct nz_node_keys *keys,
+                                 struct nz_error *err) NZ_MUST_USE;
+
+/* What others may know of a node. */
+struct nz_node {
+	char node_id[NZ_NODE_ID_MAX_BYTES + 1];
+	uint8_t ed25519[NZ_ED25519_PUBLIC_BYTES];
+	uint8_t x25519[NZ_X25519_BYTES];
+	int64_t seq; /* rotations in its chain */
+};
+/* The node's public document, signed, as JSON in canonical form, appended to out. */
+enum nz_status nz_node_document_make(const struct nz_crypto *crypto,
+                                     const struct nz_node_keys *keys, struct nz_buffer *out,
+                                     struct nz_error *err) NZ_MUST_USE;
+/*
+ * Checks a document: id against the first key, each link of the chain, the signature by the
+ * current key. NZ_MALFORMED, NZ_LIMIT, NZ_UNVERIFIED.
+ */
+enum nz_status nz_node_document_check(const struct nz_crypto *crypto,
+                                      const struct nz_json *document, struct nz_node *out,
+                                      struct nz_error *err) NZ_MUST_USE;
+
+/*
+ * How a peer's keys are found. resolve gives NZ_UNKNOWN when nobody knows the id. Not thread-safe
+ * unless the resolver says so.
+ */
+struct nz_resolver {
+	void *context;
+	enum nz_status (*resolve)(void *context, struct nz_bytes node_id, struct nz_node *out,
+	                          struct nz_error *err);
+};
+
+/* Peers from static configuration: read once, immutable, safe to share between threads. */
+struct nz_peers;
+enum nz_status nz_peers_new(struct nz_peers **out) NZ_MUST_USE;
+void nz_peers_free(struct nz_peers **peers);
+/*
+ * Adds a file (a node document, or an array of {node_id, ed25519public, x25519public}, base64) or
+ * every *.json of a directory. Documents are checked; plain entries are believed because the
+ * operator configured them. Two entries of one id with different keys: NZ_MALFORMED.
+ */
+enum nz_status nz_peers_add_path(struct nz_peers *peers, const struct nz_crypto *crypto,
+                                 const char *path, struct nz_error *err) NZ_MUST_USE;
+enum nz_status nz_peers_add(struct nz_peers *peers, const struct nz_crypto *crypto,
+                            const struct nz_node *node, struct nz_error *err) NZ_MUST_USE;
+struct nz_resolver nz_peers_resolver(const struct nz_peers *peers);
+
+#endif
