@@ -51,7 +51,12 @@ enum nz_json_type {
 struct nz_json_doc;
 struct nz_json; /* a value, owned by its document */
 
-/* *out is the caller's: nz_json_free. NZ_MALFORMED or NZ_LIMIT, err->code an nz_json_fault, the message with the byte offset. */
+/*
+ * *out is the caller's: nz_json_free. limits NULL: nz_json_packet_limits; a depth over 1,000 counts
+ * as 1,000, and no text is over 4 GiB. A number literal with a fraction or an exponent is rounded
+ * to the nearest double (1e-400 is 0); an integer literal has to be exact; "-0" is negative zero.
+ * NZ_MALFORMED or NZ_LIMIT, err->code an nz_json_fault, the message with the byte offset.
+ */
 enum nz_status nz_json_parse(struct nz_bytes text, const struct nz_json_limits *limits,
                              struct nz_json_doc **out, struct nz_error *err) NZ_MUST_USE;
 /* An empty document to build in; its root is set with nz_json_set_root. */
@@ -123,14 +128,22 @@ void nz_json_set_base64(struct nz_json_doc *doc, struct nz_json *object, const c
                         struct nz_bytes value);
 /* Removes the member if it is there. */
 void nz_json_remove(struct nz_json *object, const char *name);
-/* NZ_NO_MEMORY once any builder call on doc has failed; NZ_OK otherwise. */
+/*
+ * NZ_OK, or why the first builder call that failed did: NZ_NO_MEMORY; NZ_INVALID for a number that
+ * is not finite or out of range, text that is not UTF-8, or a container of the wrong type; NZ_LIMIT
+ * for a copy nested deeper than 1,000.
+ */
 enum nz_status nz_json_failed(const struct nz_json_doc *doc) NZ_MUST_USE;
 
-/* Appends the canonical form of value (RFC 8785). */
+/*
+ * Appends the canonical form of value (RFC 8785). NZ_LIMIT over the buffer's maximum or where values
+ * are nested deeper than 1,000; NZ_INVALID for a NULL value; NZ_NO_MEMORY. out holds what it held
+ * on failure.
+ */
 enum nz_status nz_json_canonical(const struct nz_json *value, struct nz_buffer *out) NZ_MUST_USE;
 /*
  * Appends what ECMAScript's JSON.stringify(JSON.parse(text)) gives: members in the order received,
- * array-index names ("0" to "4294967294") first and ascending.
+ * array-index names ("0" to "4294967294") first and ascending. Fails as nz_json_canonical does.
  */
 enum nz_status nz_json_stringify(const struct nz_json *value, struct nz_buffer *out) NZ_MUST_USE;
 
