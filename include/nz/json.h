@@ -54,7 +54,9 @@ struct nz_json; /* a value, owned by its document */
 /*
  * *out is the caller's: nz_json_free. limits NULL: nz_json_packet_limits; a depth over 1,000 counts
  * as 1,000, and no text is over 4 GiB. A number literal with a fraction or an exponent is rounded
- * to the nearest double (1e-400 is 0); an integer literal has to be exact; "-0" is negative zero.
+ * to the nearest double (1e-400 is 0); an integer literal has to be exact, or the
+ * canonical spelling of its double (18446744073709551616 and 18446744073709552000 are both 2^64);
+ * "-0" is negative zero.
  * NZ_MALFORMED or NZ_LIMIT, err->code an nz_json_fault, the message with the byte offset.
  */
 enum nz_status nz_json_parse(struct nz_bytes text, const struct nz_json_limits *limits,

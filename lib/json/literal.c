@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <nz/number.h>
+
 #include "internal.h"
 
 static const char *fault_text(enum nz_json_fault fault)
@@ -157,15 +159,22 @@ static bool decimal_value(const struct decimal *d, double *out, enum nz_status *
 	return *out <= 0x1.fffffffffffffp1023;
 }
 
-/* An integer literal against the double it gave: every digit of a double above 2^53 is exact. */
+/*
+ * An integer literal against the double it gave. Every digit of a double above 2^53 can be told, so
+ * it is compared with that. The canonical form of a double from 2^53 to 10^21 is an integer literal
+ * too, with zeros after its shortest digits (2^64 is 18446744073709552000): that spelling counts,
+ * or canonical JSON could not be read back.
+ */
 static bool integer_is_exact(const uint8_t *literal, size_t len, double value)
 {
-	char exact[400];
+	char text[400];
 
 	if (value < 0x1p53)
 		return true;
-	return (size_t)snprintf(exact, sizeof(exact), "%.0f", value) == len &&
-	       memcmp(exact, literal, len) == 0;
+	if ((size_t)snprintf(text, sizeof(text), "%.0f", value) == len &&
+	    memcmp(text, literal, len) == 0)
+		return true;
+	return nz_double_print(value, text) == len && memcmp(text, literal, len) == 0;
 }
 
 enum nz_status nz_json_read_number(struct nz_json_cursor *c, double *out)
