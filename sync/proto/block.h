@@ -10,6 +10,10 @@
  *          | (B (R|D)* E)*     to {"batches":[…]}
  *          | L*                to a proof request for a batch's leaves
  *          | (P R)*            to a proof request for records
+ *
+ * A batch may also hold D blocks when the asker named a base for it; the reader here belongs to a
+ * client that never does, so D is out of its grammar. JSON blocks hold objects in canonical form,
+ * and the reader refuses any other spelling: what was sealed has one reading.
  */
 #ifndef NZ_PROTO_BLOCK_H
 #define NZ_PROTO_BLOCK_H
@@ -48,7 +52,9 @@ uint64_t nz_block_cipher_number(const struct nz_block_cipher *cipher); /* of the
 /* ---- sealing ---- */
 /*
  * Appends blocks to out. Records are laid out first (nz_block_put) and sealed together, many at
- * once, by nz_block_flush: until then out's tail is plaintext and must not be sent.
+ * once, by nz_block_flush: until then out's tail is plaintext and must not be sent. A full run of
+ * 256 flushes itself. Between flushes out may be emptied. After any failure the stream and its
+ * session are at an end, and out's tail is of no use.
  */
 struct nz_block_writer {
 	struct nz_block_cipher *cipher;
@@ -59,9 +65,10 @@ struct nz_block_writer {
 };
 void nz_block_writer_init(struct nz_block_writer *w, struct nz_block_cipher *cipher,
                           struct nz_buffer *out);
+/* NZ_LIMIT near 2 GiB, or past out->max. */
 enum nz_status nz_block_put(struct nz_block_writer *w, enum nz_block_type type,
                             struct nz_bytes plaintext) NZ_MUST_USE;
-/* The canonical form of a JSON object as a block. */
+/* The canonical form of a JSON object as a block. NZ_LIMIT over the limits above. */
 enum nz_status nz_block_put_json(struct nz_block_writer *w, enum nz_block_type type,
                                  const struct nz_json *object) NZ_MUST_USE;
 enum nz_status nz_block_flush(struct nz_block_writer *w) NZ_MUST_USE;
@@ -72,20 +79,25 @@ enum nz_status nz_block_put_end(struct nz_block_writer *w) NZ_MUST_USE;
 /* ---- opening ---- */
 /*
  * A stream being read. Bytes go in as they arrive; opened blocks come out by callback, records in
- * runs. The grammar is checked here: H first with this request's MAC and the right number, blocks in
- * their order, Z last with the right count.
+ * runs of up to 256. The grammar is checked here: H first with this request's MAC and the right
+ * number, blocks in their order, Z last with the count of this stream's blocks before it. H and Z
+ * are not handed on. Memory: block_max_bytes and 1 MiB, and what a JSON block takes when parsed.
  */
 struct nz_block_events {
 	void *context;
 	/* S, M, B, E, N, P: a parsed JSON object, borrowed for the call. */
 	enum nz_status (*object)(void *context, enum nz_block_type type, const struct nz_json *object,
 	                         struct nz_error *err);
-	/* R or L: plaintexts of consecutive blocks of that type, borrowed for the call, each opened and authentic. */
+	/*
+	 * R or L: plaintexts of consecutive blocks of that type, borrowed for the call, each opened
+	 * and authentic. A run may end anywhere, so one batch comes in several.
+	 */
 	enum nz_status (*records)(void *context, enum nz_block_type type,
 	                          const struct nz_bytes *plaintexts, size_t count,
 	                          struct nz_error *err);
 };
 struct nz_block_reader;
+/* block_max_bytes: of the length field, tag included. events is copied; cipher stays the caller's. */
 enum nz_status nz_block_reader_new(struct nz_block_cipher *cipher, enum nz_stream_kind kind,
                                    const char *mac, size_t block_max_bytes,
                                    const struct nz_block_events *events,

@@ -35,7 +35,10 @@ struct nz_open_request {
 /* {"action": "sync.open", "payload": {…}}: a body to sign. NULL on no memory. */
 struct nz_json *nz_open_request_to_json(const struct nz_open_request *request,
                                         struct nz_json_doc *doc);
-/* NZ_MALFORMED; NZ_UNSUPPORTED for another action. */
+/*
+ * All members must be there, those that do not apply as null, and no others. NZ_MALFORMED;
+ * NZ_UNSUPPORTED for another action.
+ */
 enum nz_status nz_open_request_from_json(const struct nz_json *body, struct nz_open_request *out,
                                          struct nz_error *err) NZ_MUST_USE;
 
@@ -45,10 +48,12 @@ struct nz_open_answer {
 	uint8_t nonce[NZ_AEAD_NONCE_BYTES];
 	struct nz_statement statement;
 	int64_t expires_in, rekey_in; /* seconds */
+	/* Set by nz_open_answer_check alone: who signed, for receipts of this session. */
+	uint8_t signing_key[NZ_ED25519_PUBLIC_BYTES];
 };
 /*
  * The answer's JSON, signed over "nz-sync-v2 handshake" 0x00 ‖ H1 ‖ H2, appended; *h2 for the keys.
- * chain: DER, leaf first.
+ * chain: DER, leaf first, 1 to 4 certificates. The statement must be signed already.
  */
 enum nz_status nz_open_answer_make(const struct nz_crypto *crypto, const struct nz_secret *seed,
                                    const struct nz_bytes *chain, size_t chain_len,
@@ -58,7 +63,9 @@ enum nz_status nz_open_answer_make(const struct nz_crypto *crypto, const struct 
 /*
  * Reads and checks an answer: shape, chain to root_pem at time now, handshake signature, statement
  * signature, statement's platform and validity (expired: NZ_EXPIRED; issued over 300 s ahead too),
- * lifetimes within 900/870. Gives H2 and the signing key. NZ_MALFORMED, NZ_UNVERIFIED, NZ_EXPIRED.
+ * lifetimes within 900/870. An unknown member, in the answer or in its statement, is NZ_MALFORMED: a
+ * version 2 client understands all that version 2 signs. Gives H2, and the signing key in *out.
+ * NZ_MALFORMED, NZ_UNVERIFIED, NZ_EXPIRED.
  */
 enum nz_status nz_open_answer_check(const struct nz_crypto *crypto, struct nz_bytes text,
                                     struct nz_bytes root_pem, int64_t now, const struct nz_hash *h1,
@@ -72,7 +79,7 @@ struct nz_session_keys {
 void nz_session_keys_clear(struct nz_session_keys *keys);
 /*
  * T = SHA-256(H1 ‖ H2 ‖ exporter); PRK = HKDF-Extract("nezertronixpro/sync/v2", X25519(own, peer));
- * keys by HKDF-Expand(PRK, label ‖ T, 32). Wipes `own`. NZ_UNVERIFIED for an all-zero shared secret.
+ * keys by HKDF-Expand(PRK, label ‖ T, 32). Wipes `own`, on failure too. NZ_UNVERIFIED for an all-zero shared secret.
  */
 enum nz_status nz_session_keys_derive(const struct nz_crypto *crypto, struct nz_secret *own,
                                       const uint8_t peer[NZ_X25519_BYTES], const struct nz_hash *h1,

@@ -15,7 +15,11 @@
 #define NZ_REQUEST_WINDOW_S 300
 #define NZ_REQUEST_MAX_BATCHES 100000 /* of one blocks request */
 
-/* base64 HMAC-SHA256 over the eight lines of PROTOCOL 2.6, with NUL. */
+/*
+ * base64 HMAC-SHA256 under the session's authentication key, with NUL, over seven lines joined by LF:
+ * "nz-sync-v2 request", session id, method, request target as sent, timestamp, nonce, hex SHA-256 of
+ * the body. NZ_MALFORMED for a field that holds CR or LF.
+ */
 #define NZ_REQUEST_MAC_CHARS 44
 enum nz_status nz_request_mac(const struct nz_crypto *crypto, const struct nz_secret *authentication,
                               const char *session_id, const char *method, const char *target,
@@ -27,7 +31,12 @@ enum nz_status nz_request_mac_check(const struct nz_crypto *crypto,
                                     const char *method, const char *target, const char *timestamp,
                                     const char *nonce, struct nz_bytes body, const char *mac) NZ_MUST_USE;
 
-/* A blocks request: {"manifest":true} or {"batches":[{"position","base"}]}, strictly ascending positions. */
+/*
+ * A blocks request: {"manifest":true} or {"batches":[{"position","base"}]}, strictly ascending
+ * positions, maybe none. A base (the root that the asker holds, or null) is an offer to take a
+ * difference; whole batches with a null base always answer it, so it is checked for shape and not
+ * kept. NZ_MALFORMED, NZ_LIMIT.
+ */
 struct nz_blocks_request {
 	bool manifest;
 	uint64_t *positions; /* owned */
