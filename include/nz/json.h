@@ -76,9 +76,11 @@ bool nz_json_bool(const struct nz_json *value);
 double nz_json_number(const struct nz_json *value);
 struct nz_bytes nz_json_string(const struct nz_json *value); /* UTF-8, may hold NUL */
 size_t nz_json_count(const struct nz_json *value);           /* elements or members */
-struct nz_json *nz_json_at(const struct nz_json *value, size_t index); /* element or member value; O(1) */
-struct nz_bytes nz_json_name_at(const struct nz_json *object, size_t index); /* in the order received */
-struct nz_json *nz_json_get(const struct nz_json *object, const char *name); /* NULL when absent */
+/* Element, or member value in the order received; O(1); NULL past the end. */
+struct nz_json *nz_json_at(const struct nz_json *value, size_t index);
+struct nz_bytes nz_json_name_at(const struct nz_json *object, size_t index);
+/* NULL when absent. O(log n). */
+struct nz_json *nz_json_get(const struct nz_json *object, const char *name);
 
 /*
  * Typed members, for fixed formats: each fails with NZ_MALFORMED and the member's name when it is
@@ -138,9 +140,9 @@ void nz_json_remove(struct nz_json *object, const char *name);
 enum nz_status nz_json_failed(const struct nz_json_doc *doc) NZ_MUST_USE;
 
 /*
- * Appends the canonical form of value (RFC 8785). NZ_LIMIT over the buffer's maximum or where values
- * are nested deeper than 1,000; NZ_INVALID for a NULL value; NZ_NO_MEMORY. out holds what it held
- * on failure.
+ * Appends the canonical form of value (RFC 8785). NZ_LIMIT over the buffer's maximum or where
+ * values are nested deeper than 1,000; NZ_INVALID for a NULL value; NZ_NO_MEMORY. out holds what it
+ * held on failure.
  */
 enum nz_status nz_json_canonical(const struct nz_json *value, struct nz_buffer *out) NZ_MUST_USE;
 /*
