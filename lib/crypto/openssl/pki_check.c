@@ -132,7 +132,8 @@ static enum nz_status check_leaf(X509 *leaf, uint8_t public_key[NZ_ED25519_PUBLI
 	uint8_t raw[NZ_ED25519_PUBLIC_BYTES];
 	size_t len = sizeof(raw);
 
-	if (X509_check_ca(leaf) != 0)
+	/* X509_check_ca overlooks an authority whose key usage does not let it sign certificates. */
+	if ((X509_get_extension_flags(leaf) & EXFLAG_CA) != 0 || X509_check_ca(leaf) != 0)
 		return nz_fail(err, NZ_UNVERIFIED, "the signing certificate is an authority's");
 	/* X509_get_key_usage allows everything where the extension is missing. */
 	if ((X509_get_extension_flags(leaf) & EXFLAG_KUSAGE) == 0 ||
