@@ -30,6 +30,11 @@ struct nz_column {
 	bool nullable;
 	enum nz_kind kind;
 	uint8_t scale; /* of NZ_KIND_DECIMAL */
+	/*
+	 * Of NZ_KIND_NUMERIC: declared NUMERIC_TEXT, so values are TEXT and written unmarked where they
+	 * are numbers; integers and reals carry a mark there. False for every other column.
+	 */
+	bool as_text;
 };
 
 struct nz_table {
