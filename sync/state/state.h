@@ -57,6 +57,12 @@ struct nz_failure {
 	char detail[256]; /* for the operator */
 };
 
+/* A named value, borrowed. */
+struct nz_state_value {
+	const char *name;
+	struct nz_bytes value;
+};
+
 typedef enum nz_status (*nz_dataset_visit)(void *context, const struct nz_dataset *dataset);
 typedef enum nz_status (*nz_pin_visit)(void *context, const struct nz_pin *pin);
 
@@ -65,7 +71,11 @@ struct nz_state {
 };
 struct nz_state_ops {
 	const char *scheme;
-	/* location: a folder, or a URI. create makes it (mode 0700); NZ_EXISTS when it holds a platform. Without: NZ_NOT_FOUND. */
+	/*
+	 * location: a folder, or a URI. create makes it (mode 0700); NZ_EXISTS when it holds a platform.
+	 * Without: NZ_NOT_FOUND, NZ_REFUSED when others can read it, NZ_MALFORMED when it is something
+	 * else, NZ_UNSUPPORTED when it is of a newer version.
+	 */
 	enum nz_status (*open)(const char *location, bool create, struct nz_state **out,
 	                       struct nz_error *err);
 	void (*close)(struct nz_state **state);
@@ -75,14 +85,18 @@ struct nz_state_ops {
 	                      struct nz_error *err);
 	enum nz_status (*put)(struct nz_state *state, const char *name, struct nz_bytes value,
 	                      struct nz_error *err);
+	/* Several at once, such as a certificate and its key: all or none. */
+	enum nz_status (*put_all)(struct nz_state *state, const struct nz_state_value *values,
+	                          size_t count, struct nz_error *err);
 
-	/* NZ_EXISTS. The lineage is the caller's random. */
+	/* NZ_EXISTS; NZ_INVALID for a bad name. The lineage is the caller's random. */
 	enum nz_status (*dataset_add)(struct nz_state *state, const struct nz_dataset *dataset,
 	                              struct nz_error *err);
 	enum nz_status (*dataset_get)(struct nz_state *state, const char *name, struct nz_dataset *out,
 	                              struct nz_error *err);
 	enum nz_status (*dataset_list)(struct nz_state *state, nz_dataset_visit visit, void *context,
 	                               struct nz_error *err);
+	/* With its index and all grants. NZ_NOT_FOUND; NZ_BUSY while its index is being built. */
 	enum nz_status (*dataset_remove)(struct nz_state *state, const char *name,
 	                                 struct nz_error *err);
 
@@ -95,19 +109,26 @@ struct nz_state_ops {
 	enum nz_status (*index_begin)(struct nz_state *state, const char *dataset, struct nz_error *err);
 	enum nz_status (*index_add)(struct nz_state *state, const struct nz_batch *batch,
 	                            struct nz_error *err);
-	/* summary: root, schema_sha256, version, records, batches, bytes, schema_json, indexed_at; *epoch gives the result. */
+	/*
+	 * summary: root, schema_sha256, version, records, batches, bytes, schema_json, indexed_at; *epoch
+	 * gives the result. Ends the build, on failure too.
+	 */
 	enum nz_status (*index_commit)(struct nz_state *state, const struct nz_dataset *summary,
 	                               int64_t *epoch, struct nz_error *err);
 	void (*index_abort)(struct nz_state *state);
 	/*
 	 * Entries of the index of that epoch, ascending from position `from`, at most `limit`; first_key is
-	 * borrowed for the call. NZ_NOT_FOUND when the dataset is no longer at that epoch.
+	 * borrowed for the call, in which the sink leaves the handle alone. NZ_NOT_FOUND when the dataset
+	 * is no longer at that epoch.
 	 */
 	enum nz_status (*index_read)(struct nz_state *state, const char *dataset, int64_t epoch,
 	                             uint64_t from, uint64_t limit, nz_batch_sink sink, void *context,
 	                             struct nz_error *err);
 
-	/* Pins. NZ_EXISTS for an id or a key once pinned, NZ_NOT_FOUND. */
+	/*
+	 * Pins. Adding: NZ_EXISTS for an id or a key that was ever pinned, NZ_NOT_FOUND for a dataset
+	 * that is none, NZ_LIMIT. A removed node's id and key stay used up.
+	 */
 	enum nz_status (*node_add)(struct nz_state *state, const struct nz_pin *pin,
 	                           struct nz_error *err);
 	enum nz_status (*node_get)(struct nz_state *state, const char *node_id, struct nz_pin *out,
@@ -117,12 +138,16 @@ struct nz_state_ops {
 	enum nz_status (*node_remove)(struct nz_state *state, const char *node_id,
 	                              struct nz_error *err);
 
+	/* Logs: the newest 100,000 of each are kept. */
 	enum nz_status (*failure_add)(struct nz_state *state, const struct nz_failure *failure,
 	                              struct nz_error *err);
 	enum nz_status (*receipt_add)(struct nz_state *state, const char *node_id, const char *dataset,
 	                              int64_t epoch, int64_t records, int64_t at,
 	                              struct nz_error *err);
-	/* A consistent copy of everything into a new file, and back into an empty location. */
+	/*
+	 * A consistent copy of everything, keys of the leaves included, into a new file of mode 0600, and
+	 * back into a location that is empty or missing. Whole or not at all. NZ_EXISTS, NZ_MALFORMED.
+	 */
 	enum nz_status (*backup)(struct nz_state *state, const char *file, struct nz_error *err);
 	enum nz_status (*restore)(const char *location, const char *file, struct nz_error *err);
 };
@@ -138,6 +163,7 @@ void nz_state_close(struct nz_state **state);
 #define NZ_STATE_TLS_KEY "tls.key.pem"
 #define NZ_STATE_SIGN_CERT "signing.cert.pem"
 #define NZ_STATE_SIGN_KEY "signing.key.pem"
+#define NZ_STATE_HOSTS "tls.hosts" /* names in the TLS certificate, a line each */
 
 extern const struct nz_state_ops nz_state_sqlite;
 

@@ -81,6 +81,8 @@ enum nz_status state_get(struct nz_state *state, const char *name, struct nz_buf
                          struct nz_error *err);
 enum nz_status state_put(struct nz_state *state, const char *name, struct nz_bytes value,
                          struct nz_error *err);
+enum nz_status state_put_all(struct nz_state *state, const struct nz_state_value *values,
+                             size_t count, struct nz_error *err);
 enum nz_status state_dataset_add(struct nz_state *state, const struct nz_dataset *dataset,
                                  struct nz_error *err);
 enum nz_status state_dataset_get(struct nz_state *state, const char *name, struct nz_dataset *out,

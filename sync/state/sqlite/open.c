@@ -179,6 +179,7 @@ const struct nz_state_ops nz_state_sqlite = {
 	.close = state_close,
 	.get = state_get,
 	.put = state_put,
+	.put_all = state_put_all,
 	.dataset_add = state_dataset_add,
 	.dataset_get = state_dataset_get,
 	.dataset_list = state_dataset_list,

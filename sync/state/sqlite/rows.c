@@ -157,6 +157,23 @@ enum nz_status state_put(struct nz_state *state, const char *name, struct nz_byt
 	return nz_sqlite_run(s->db, stmt, err);
 }
 
+static enum nz_status put_each(struct nz_state *state, const struct nz_state_value *values,
+                               size_t count, struct nz_error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		NZ_TRY(state_put(state, values[i].name, values[i].value, err));
+	return NZ_OK;
+}
+
+enum nz_status state_put_all(struct nz_state *state, const struct nz_state_value *values,
+                             size_t count, struct nz_error *err)
+{
+	struct state_sqlite *s = state_of(state);
+
+	NZ_TRY(state_begin(s, err));
+	return state_end(s, put_each(state, values, count, err), err);
+}
+
 static enum nz_status add_failure(struct state_sqlite *s, const struct nz_failure *f,
                                   struct nz_error *err)
 {
