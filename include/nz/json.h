@@ -57,7 +57,8 @@ struct nz_json; /* a value, owned by its document */
  * to the nearest double (1e-400 is 0); an integer literal has to be exact, or the
  * canonical spelling of its double (18446744073709551616 and 18446744073709552000 are both 2^64);
  * "-0" is negative zero.
- * NZ_MALFORMED or NZ_LIMIT, err->code an nz_json_fault, the message with the byte offset.
+ * NZ_MALFORMED or NZ_LIMIT, err->code an nz_json_fault, the message with the byte offset (of a
+ * duplicate member, that of the end of its object).
  */
 enum nz_status nz_json_parse(struct nz_bytes text, const struct nz_json_limits *limits,
                              struct nz_json_doc **out, struct nz_error *err) NZ_MUST_USE;
