@@ -14,7 +14,7 @@
 
 #define NZ_PACKET_VERSION "nz-crypto-01"
 #define NZ_PACKET_WINDOW_S 300
-#define NZ_PACKET_NONCE_MAX_CHARS 128
+#define NZ_PACKET_NONCE_MAX_CHARS 128 /* Unicode code points; at least 1 */
 #define NZ_PACKET_MAX_BYTES ((size_t)64 << 20)
 #define NZ_PACKET_SEALS_PER_KEY ((uint64_t)1 << 31)
 
@@ -42,11 +42,14 @@ struct nz_sign_options {
 	int64_t timestamp;      /* UNIX seconds; 0: now */
 	const char *nonce;      /* NULL: 128 random bits as 32 hex digits */
 };
-/* Appends the signed packet (compact JSON, body in canonical order). body: an object. */
+/*
+ * Appends the signed packet (compact JSON, body in canonical order). body: an object. NZ_INVALID
+ * for options out of range; NZ_LIMIT over NZ_PACKET_MAX_BYTES.
+ */
 enum nz_status nz_packet_sign(const struct nz_crypto *crypto, const struct nz_node_keys *keys,
                               const struct nz_json *body, const struct nz_sign_options *options,
                               struct nz_buffer *out, struct nz_error *err) NZ_MUST_USE;
-/* The same from JSON text. */
+/* The same from JSON text. limits (NULL: nz_json_packet_limits) are those of the whole packet. */
 enum nz_status nz_packet_sign_text(const struct nz_crypto *crypto, const struct nz_node_keys *keys,
                                    struct nz_bytes body, const struct nz_json_limits *limits,
                                    const struct nz_sign_options *options, struct nz_buffer *out,

@@ -24,8 +24,9 @@ struct nz_replay;
 struct nz_replay_ops {
 	const char *name;
 	/*
-	 * NZ_OK: first seen, recorded. NZ_REPLAYED: seen, or at or below the floor. NZ_LIMIT: full.
-	 * Any fault: refuse the packet (fail closed).
+	 * NZ_OK: first seen, recorded. NZ_REPLAYED: seen, or at or below the floor. NZ_LIMIT: full, or
+	 * the node's quota is. NZ_EXPIRED: outside the guard's own window, so that it cannot be
+	 * remembered long enough. Any fault: refuse the packet (fail closed).
 	 */
 	enum nz_status (*check)(struct nz_replay *guard, struct nz_bytes node_id,
 	                        struct nz_bytes nonce, int64_t timestamp, int64_t now,
@@ -50,7 +51,9 @@ enum nz_status nz_replay_memory(const struct nz_crypto *crypto,
 /*
  * An append-only file with an advisory lock (several processes may share it), compacted when it
  * holds mostly expired entries, fsynced before NZ_OK. The first use creates it, together with a
- * marker beside it (PATH.exists); a file that once existed and is missing fails closed (NZ_REFUSED).
+ * marker beside it (PATH.exists); a file that once existed and is missing fails closed (NZ_REFUSED),
+ * and so does one that is damaged anywhere but in an unfinished last record (NZ_MALFORMED). To start
+ * over on purpose, both files are removed; nothing newer than the window is safe then.
  */
 enum nz_status nz_replay_file(const struct nz_crypto *crypto, const char *path,
                               const struct nz_replay_limits *limits, struct nz_replay **out,
