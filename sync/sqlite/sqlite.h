@@ -14,11 +14,13 @@
 enum nz_sqlite_mode {
 	NZ_SQLITE_READ,       /* must exist; query_only; recovers a hot journal or WAL where rights allow */
 	NZ_SQLITE_READ_WRITE, /* must exist */
-	NZ_SQLITE_CREATE,     /* made when missing, mode 0600 less umask when private_file */
+	NZ_SQLITE_CREATE,     /* made when missing, mode 0600 */
+	NZ_SQLITE_CREATE_SHARED, /* made when missing, mode 0666 less umask: a replica's readers */
 };
 /*
  * Opens with a busy time-out, defensive mode, no trusted schema, no extensions, temp files on disk
- * and a bounded cache. NZ_NOT_FOUND, NZ_REFUSED (rights), NZ_DATABASE (not a database, corrupt).
+ * and a cache of 4 MB. path is a path, never a URI. NZ_NOT_FOUND, NZ_REFUSED (rights; recovery that
+ * rights forbid), NZ_DATABASE (not a database, corrupt, a folder), NZ_BUSY.
  */
 enum nz_status nz_sqlite_open(const char *path, enum nz_sqlite_mode mode, int busy_timeout_ms,
                               sqlite3 **out, struct nz_error *err) NZ_MUST_USE;
@@ -27,7 +29,11 @@ void nz_sqlite_finalize(sqlite3_stmt **stmt);
 #define NZ_SQLITE(name) sqlite3 *name NZ_CLEANUP(nz_sqlite_close) = NULL
 #define NZ_STMT(name) sqlite3_stmt *name NZ_CLEANUP(nz_sqlite_finalize) = NULL
 
-/* Turns the handle's last failure into a status: NZ_BUSY, NZ_IO (full disk named as such), NZ_REFUSED (read-only), NZ_NO_MEMORY, NZ_DATABASE; err->code the extended code. */
+/*
+ * Turns the handle's last failure into a status: NZ_BUSY, NZ_IO (a full disk named as such), NZ_REFUSED
+ * (read-only), NZ_LIMIT (SQLite's length limit), NZ_CANCELLED (interrupted), NZ_NO_MEMORY, NZ_DATABASE;
+ * err->code is the extended code.
+ */
 enum nz_status nz_sqlite_fail(sqlite3 *db, struct nz_error *err, const char *doing);
 enum nz_status nz_sqlite_exec(sqlite3 *db, const char *sql, struct nz_error *err) NZ_MUST_USE;
 enum nz_status nz_sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out,
@@ -51,6 +57,10 @@ struct nz_sqlite_filter {
 };
 enum nz_status nz_sqlite_schema(sqlite3 *db, const struct nz_sqlite_filter *filter,
                                 struct nz_schema **out, struct nz_error *err) NZ_MUST_USE;
+
+/* The names of the tables that a schema leaves out because they are virtual, `a, b`, appended. */
+enum nz_status nz_sqlite_left_out(sqlite3 *db, struct nz_buffer *names,
+                                  struct nz_error *err) NZ_MUST_USE;
 
 /* An ordered scan of a table in the database `schema_name` ("main", or an attached one). */
 enum nz_status nz_sqlite_scan(sqlite3 *db, const char *schema_name, const struct nz_table *table,
@@ -76,9 +86,9 @@ enum nz_status nz_sqlite_writer_delete(struct nz_sqlite_writer *writer, int64_t 
 
 /*
  * A fingerprint of the file and its WAL and journal from what the file system says (device, inode,
- * size, modification and change times in ns) and the header's change counter. Equal: nobody wrote in
- * between. settled is false when the last change is so young that another could leave the same
- * times (clock tick): wait some ms and ask again before relying on it.
+ * size, modification and change times in ns); the file is not opened. Equal: nobody wrote in between.
+ * settled is false when the last change is so young (20 ms) that another could leave the same times
+ * (clock tick): wait some ms and ask again before relying on it. NZ_NOT_FOUND, NZ_IO.
  */
 enum nz_status nz_sqlite_fingerprint(const char *path, struct nz_hash *out, bool *settled,
                                      struct nz_error *err) NZ_MUST_USE;
