@@ -80,8 +80,7 @@ static uint64_t nz_seal(void *context)
 	const uint64_t begin = ratio_now_ns();
 
 	nz_leaves(bench);
-	require(bench->crypto->seal_many(bench->aead, bench->nonce, bench->items, BATCH) ==
-	                NZ_OK,
+	require(bench->crypto->seal_many(bench->aead, bench->nonce, bench->items, BATCH) == NZ_OK,
 	        "seal_many");
 	nz_tree(bench);
 	return ratio_now_ns() - begin;
@@ -95,8 +94,7 @@ static uint64_t nz_open(void *context)
 
 	const uint64_t begin = ratio_now_ns();
 
-	require(bench->crypto->open_many(bench->aead, bench->nonce, bench->items, BATCH) ==
-	                NZ_OK,
+	require(bench->crypto->open_many(bench->aead, bench->nonce, bench->items, BATCH) == NZ_OK,
 	        "open_many");
 	nz_leaves(bench);
 	nz_tree(bench);
@@ -140,13 +138,12 @@ static uint64_t bare_seal(void *context)
 	bare_leaves(bench);
 	for (struct block *b = bench->blocks; b < bench->blocks + BATCH; b++) {
 		require(EVP_EncryptInit_ex2(ctx, NULL, NULL, nonce, NULL) == 1 &&
-		                EVP_EncryptUpdate(ctx, NULL, &done, b->header,
-		                                  HEADER_BYTES) == 1 &&
-		                EVP_EncryptUpdate(ctx, b->record, &done, b->record,
-		                                  RECORD_BYTES) == 1 &&
+		                EVP_EncryptUpdate(ctx, NULL, &done, b->header, HEADER_BYTES) == 1 &&
+		                EVP_EncryptUpdate(ctx, b->record, &done, b->record, RECORD_BYTES) ==
+		                        1 &&
 		                EVP_EncryptFinal_ex(ctx, b->tag, &done) == 1 &&
-		                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG,
-		                                    NZ_AEAD_TAG_BYTES, b->tag) == 1,
+		                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, NZ_AEAD_TAG_BYTES,
+		                                    b->tag) == 1,
 		        "EVP_Encrypt");
 		bump(nonce);
 	}
@@ -168,12 +165,11 @@ static uint64_t bare_open(void *context)
 
 	for (struct block *b = bench->blocks; b < bench->blocks + BATCH; b++) {
 		require(EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, NULL) == 1 &&
-		                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG,
-		                                    NZ_AEAD_TAG_BYTES, b->tag) == 1 &&
-		                EVP_DecryptUpdate(ctx, NULL, &done, b->header,
-		                                  HEADER_BYTES) == 1 &&
-		                EVP_DecryptUpdate(ctx, b->record, &done, b->record,
-		                                  RECORD_BYTES) == 1 &&
+		                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, NZ_AEAD_TAG_BYTES,
+		                                    b->tag) == 1 &&
+		                EVP_DecryptUpdate(ctx, NULL, &done, b->header, HEADER_BYTES) == 1 &&
+		                EVP_DecryptUpdate(ctx, b->record, &done, b->record, RECORD_BYTES) ==
+		                        1 &&
 		                EVP_DecryptFinal_ex(ctx, b->tag, &done) == 1,
 		        "EVP_Decrypt");
 		bump(nonce);
@@ -258,11 +254,12 @@ int main(void)
 	               {NZ_CIPHER_CHACHA20_POLY1305, "ChaCha20-Poly1305"}};
 	static struct bench bench;
 
-	(void)printf("Records of %d bytes in batches of %d, one core, CPU time; %d pairs of runs of "
-	             "%d batches each, in turns. Aim: a median of at most %.2f.\n\n"
-	             "| cipher | path | libnz, ns a record | bare calls, ns a record | ratio, median "
-	             "| least | greatest |\n|---|---|---|---|---|---|---|\n",
-	             RECORD_BYTES, BATCH, RATIO_PAIRS, RATIO_TURNS, GOAL);
+	(void)printf(
+		"Records of %d bytes in batches of %d, one core, CPU time; %d pairs of runs of "
+		"%d batches each, in turns. Aim: a median of at most %.2f.\n\n"
+		"| cipher | path | libnz, ns a record | bare calls, ns a record | ratio, median "
+		"| least | greatest |\n|---|---|---|---|---|---|---|\n",
+		RECORD_BYTES, BATCH, RATIO_PAIRS, RATIO_TURNS, GOAL);
 	for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
 		prepare(&bench, ciphers[i].cipher, ciphers[i].name);
 		check_equal_work(&bench);

@@ -59,13 +59,14 @@ struct nz_crypto {
 	                                 uint8_t out[NZ_ED25519_PUBLIC_BYTES]) NZ_MUST_USE;
 	enum nz_status (*ed25519_sign)(const struct nz_secret *seed, struct nz_bytes message,
 	                               uint8_t out[NZ_ED25519_SIGNATURE_BYTES]) NZ_MUST_USE;
-	/* Strict: S < L, A and R canonical and not of small order (libsodium's rule). NZ_UNVERIFIED. */
+	/* Strict: S < L, A and R canonical and not of small order (libsodium's rule).
+	   NZ_UNVERIFIED. */
 	enum nz_status (*ed25519_verify)(const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES],
 	                                 struct nz_bytes message,
 	                                 const uint8_t signature[NZ_ED25519_SIGNATURE_BYTES])
 		NZ_MUST_USE;
-	/* Whether the key is the encoding of a curve point (RFC 8032 5.1.3), canonical or not, of any
-	   order: NZ_UNVERIFIED. Use nz_ed25519_key_acceptable. */
+	/* Whether the key encodes a curve point (RFC 8032 5.1.3), canonically or not, of any
+	   order: NZ_UNVERIFIED where not. Use nz_ed25519_key_acceptable. */
 	enum nz_status (*ed25519_decodes)(const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES])
 		NZ_MUST_USE;
 

@@ -49,7 +49,8 @@ static void hmac_of_rfc_4231(void **state)
 	assert_int_equal(
 		crypto->hmac_sha256(
 			nz_bytes_of(long_key, sizeof(long_key)),
-			nz_bytes_str("Test Using Larger Than Block-Size Key - Hash Key First"), out),
+			nz_bytes_str("Test Using Larger Than Block-Size Key - Hash Key First"),
+			out),
 		NZ_OK);
 	check_hex(out, 32, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 
@@ -76,21 +77,27 @@ static void hkdf_of_rfc_5869(void **state)
 	assert_int_equal(nz_hkdf_extract(crypto, nz_bytes_of(salt, sizeof(salt)),
 	                                 nz_bytes_of(ikm, sizeof(ikm)), &prk),
 	                 NZ_OK);
-	check_hex(prk.bytes, 32, "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
-	assert_int_equal(nz_hkdf_expand(crypto, &prk, nz_bytes_of(info, sizeof(info)), &out), NZ_OK);
-	check_hex(out.bytes, 32, "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf");
+	check_hex(prk.bytes, 32,
+	          "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
+	assert_int_equal(nz_hkdf_expand(crypto, &prk, nz_bytes_of(info, sizeof(info)), &out),
+	                 NZ_OK);
+	check_hex(out.bytes, 32,
+	          "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf");
 
 	/* No salt is a salt of 32 zero bytes. */
-	assert_int_equal(nz_hkdf_extract(crypto, nz_bytes_of(NULL, 0), nz_bytes_of(ikm, sizeof(ikm)),
-	                                 &prk),
-	                 NZ_OK);
-	check_hex(prk.bytes, 32, "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04");
+	assert_int_equal(
+		nz_hkdf_extract(crypto, nz_bytes_of(NULL, 0), nz_bytes_of(ikm, sizeof(ikm)), &prk),
+		NZ_OK);
+	check_hex(prk.bytes, 32,
+	          "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04");
 	assert_int_equal(nz_hkdf_expand(crypto, &prk, nz_bytes_of(NULL, 0), &out), NZ_OK);
-	check_hex(out.bytes, 32, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+	check_hex(out.bytes, 32,
+	          "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
 	assert_int_equal(nz_hkdf_extract(crypto, nz_bytes_of(zero_salt, sizeof(zero_salt)),
 	                                 nz_bytes_of(ikm, sizeof(ikm)), &prk),
 	                 NZ_OK);
-	check_hex(prk.bytes, 32, "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04");
+	check_hex(prk.bytes, 32,
+	          "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04");
 }
 
 /* RFC 7914 section 12, the first 32 bytes of each output. */
@@ -101,11 +108,13 @@ static void scrypt_of_rfc_7914(void **state)
 
 	assert_int_equal(crypto->scrypt(nz_bytes_of(NULL, 0), nz_bytes_of(NULL, 0), 16, 1, 1, &out),
 	                 NZ_OK);
-	check_hex(out.bytes, 32, "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442");
-	assert_int_equal(crypto->scrypt(nz_bytes_str("password"), nz_bytes_str("NaCl"), 1024, 8, 16,
-	                                &out),
-	                 NZ_OK);
-	check_hex(out.bytes, 32, "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162");
+	check_hex(out.bytes, 32,
+	          "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442");
+	assert_int_equal(
+		crypto->scrypt(nz_bytes_str("password"), nz_bytes_str("NaCl"), 1024, 8, 16, &out),
+		NZ_OK);
+	check_hex(out.bytes, 32,
+	          "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162");
 }
 
 static void scrypt_refuses_parameters_over_the_limits(void **state)
@@ -115,9 +124,9 @@ static void scrypt_refuses_parameters_over_the_limits(void **state)
 		uint64_t n;
 		uint32_t r, p;
 	} refused[] = {
-		{0, 8, 1},           {1, 8, 1},          {1000, 8, 1},
-		{1024, 0, 1},        {1024, 8, 0},       {1024, 8, 17},
-		{1 << 19, 8, 1},     {UINT64_C(1) << 63, 1, 1}, {2, UINT32_MAX, 1},
+		{0, 8, 1},          {1, 8, 1},     {1000, 8, 1},    {1024, 0, 1},
+		{1024, 8, 0},       {1024, 8, 17}, {1 << 19, 8, 1}, {UINT64_C(1) << 63, 1, 1},
+		{2, UINT32_MAX, 1},
 	};
 	const struct nz_bytes word = nz_bytes_str("password");
 	struct nz_secret out;
@@ -165,8 +174,8 @@ static void hash_many_is_sha256_of_prefix_and_message(void **state)
 	assert_int_equal(crypto->hasher_new(&hasher), NZ_OK);
 	for (unsigned prefix = 0; prefix < 4; prefix++) {
 		message[0] = (uint8_t)prefix;
-		assert_int_equal(crypto->hash_many(hasher, (uint8_t)prefix, in, COUNT(lengths), out),
-		                 NZ_OK);
+		assert_int_equal(
+			crypto->hash_many(hasher, (uint8_t)prefix, in, COUNT(lengths), out), NZ_OK);
 		for (size_t i = 0; i < COUNT(lengths); i++) {
 			uint8_t expected[NZ_SHA256_BYTES];
 

@@ -31,7 +31,8 @@ static void fill_run(struct run *run)
 	for (size_t i = 0; i < RUN; i++) {
 		for (size_t j = 0; j < ROOM; j++)
 			run->memory[i][j] = (uint8_t)(1 + (i * 7 + j) % 200);
-		run->items[i] = (struct nz_aead_item){header, sizeof(header), run->memory[i], 32 * i};
+		run->items[i] =
+			(struct nz_aead_item){header, sizeof(header), run->memory[i], 32 * i};
 	}
 }
 
@@ -116,7 +117,8 @@ static void seal_many_is_seal_under_successive_nonces(void **state)
 {
 	(void)state;
 	static const char *const starts[] = {"000000000000000000000000", "0102030405060708090a0bfe",
-	                                     "00000000fffffffffffffffe", "fffffffffffffffffffffffe"};
+	                                     "00000000fffffffffffffffe",
+	                                     "fffffffffffffffffffffffe"};
 
 	for (size_t c = 0; c < COUNT(ciphers); c++) {
 		struct nz_aead *aead = new_aead(ciphers[c]);
@@ -131,7 +133,8 @@ static void seal_many_is_seal_under_successive_nonces(void **state)
 			assert_int_equal(crypto->seal_many(aead, start, many.items, RUN), NZ_OK);
 			for (size_t i = 0; i < RUN; i++) {
 				nz_nonce_add(start, i, nonce);
-				assert_int_equal(crypto->seal(aead, nonce, &single.items[i]), NZ_OK);
+				assert_int_equal(crypto->seal(aead, nonce, &single.items[i]),
+				                 NZ_OK);
 			}
 			assert_memory_equal(many.memory, single.memory, sizeof(many.memory));
 
@@ -284,7 +287,8 @@ static void nonces_add_as_96_bit_integers(void **state)
 		{"000000000000000000000000", 0, "000000000000000000000000"},
 		{"000000000000000000000000", 1, "000000000000000000000001"},
 		{"0000000000000000000000ff", 1, "000000000000000000000100"},
-		{"0102030405060708090a0b0c", UINT64_C(0x1122334455667788), "0102030416283a4c5e708294"},
+		{"0102030405060708090a0b0c", UINT64_C(0x1122334455667788),
+	         "0102030416283a4c5e708294"},
 		{"00000000ffffffffffffffff", 1, "000000010000000000000000"},
 		{"00000000ffffffffffffffff", UINT64_MAX, "00000001fffffffffffffffe"},
 		{"ffffffffffffffffffffffff", 1, "000000000000000000000000"},

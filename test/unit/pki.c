@@ -51,8 +51,9 @@ static void make_leaf(enum nz_pki_purpose purpose, struct nz_pki_pair *leaf)
 static int make_root(void **state)
 {
 	(void)state;
-	return nz_pki_make_root("Example platform", NOW, NZ_PKI_ROOT_DAYS, &root, NULL) == NZ_OK ? 0
-	                                                                                          : -1;
+	return nz_pki_make_root("Example platform", NOW, NZ_PKI_ROOT_DAYS, &root, NULL) == NZ_OK
+	               ? 0
+	               : -1;
 }
 
 static int clear_root(void **state)
@@ -231,14 +232,35 @@ static void hosts_are_dns_names_or_addresses(void **state)
 {
 	(void)state;
 	static const char *const refused[] = {
-		"",          ".",           "a..b",      ".example",     "example.",
-		"-a.b",      "a-.b",        "a_b",       "a b",          "*",
-		"a.*.b",     "*a.b",        "*.",        "a,DNS:evil",   "a\nb",
-		"\xc3\xa9.org", "2001:db8::g", "1.2.3.4/8", "http://a.b",
+		"",
+		".",
+		"a..b",
+		".example",
+		"example.",
+		"-a.b",
+		"a-.b",
+		"a_b",
+		"a b",
+		"*",
+		"a.*.b",
+		"*a.b",
+		"*.",
+		"a,DNS:evil",
+		"a\nb",
+		"\xc3\xa9.org",
+		"2001:db8::g",
+		"1.2.3.4/8",
+		"http://a.b",
 		"a123456789012345678901234567890123456789012345678901234567890123.org",
 	};
 	static const char *const accepted[] = {
-		"localhost", "a-b.example", "1.example", "*.a.b", "::1", "127.0.0.1", "xn--9ca.org",
+		"localhost",
+		"a-b.example",
+		"1.example",
+		"*.a.b",
+		"::1",
+		"127.0.0.1",
+		"xn--9ca.org",
 		"a12345678901234567890123456789012345678901234567890123456789012.org",
 	};
 	char long_name[255 + 1];
@@ -248,9 +270,9 @@ static void hosts_are_dns_names_or_addresses(void **state)
 	for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
 		struct nz_pki_pair leaf = {0};
 
-		assert_int_equal(nz_pki_make_leaf(&root, NZ_PKI_TLS, &accepted[i], 1, NOW, 1, &leaf,
-		                                  NULL),
-		                 NZ_OK);
+		assert_int_equal(
+			nz_pki_make_leaf(&root, NZ_PKI_TLS, &accepted[i], 1, NOW, 1, &leaf, NULL),
+			NZ_OK);
 		nz_pki_pair_clear(&leaf);
 	}
 
@@ -321,7 +343,8 @@ static void the_platform_id_hashes_the_public_key(void **state)
 	char expected[65], id[65];
 
 	assert_true(len > 0);
-	assert_int_equal(nz_crypto_default()->sha256(nz_bytes_of(spki, (size_t)len), digest), NZ_OK);
+	assert_int_equal(nz_crypto_default()->sha256(nz_bytes_of(spki, (size_t)len), digest),
+	                 NZ_OK);
 	nz_hex_encode(nz_bytes_of(digest, sizeof(digest)), expected);
 	assert_int_equal(nz_pki_platform_id(pem_of(&root), id, NULL), NZ_OK);
 	assert_string_equal(id, expected);
@@ -366,7 +389,8 @@ static void unreadable_pem_is_refused(void **state)
 		char id[65] = "untouched";
 		int64_t end = 5;
 
-		assert_int_equal(nz_pki_platform_id(refused[i].text, id, NULL), refused[i].expected);
+		assert_int_equal(nz_pki_platform_id(refused[i].text, id, NULL),
+		                 refused[i].expected);
 		assert_int_equal(nz_pki_expiry(refused[i].text, &end, NULL), refused[i].expected);
 		assert_int_equal(nz_pki_pem_to_der(refused[i].text, &der, NULL),
 		                 refused[i].expected);

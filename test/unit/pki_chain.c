@@ -30,10 +30,15 @@ struct plan {
 	int unknown_critical; /* a critical extension that nobody knows */
 };
 
-static const struct plan good_leaf = {"ED25519", "critical,CA:FALSE", "critical,digitalSignature",
-                                      SIGNING_EKU, NOW - DAY, NOW + DAY, 0};
-static const struct plan good_issuer = {"P-256", "critical,CA:TRUE", "critical,keyCertSign",
-                                        NULL, NOW - DAY, NOW + DAY, 0};
+static const struct plan good_leaf = {"ED25519",
+                                      "critical,CA:FALSE",
+                                      "critical,digitalSignature",
+                                      SIGNING_EKU,
+                                      NOW - DAY,
+                                      NOW + DAY,
+                                      0};
+static const struct plan good_issuer = {
+	"P-256", "critical,CA:TRUE", "critical,keyCertSign", NULL, NOW - DAY, NOW + DAY, 0};
 
 struct forged {
 	X509 *cert;
@@ -154,8 +159,8 @@ static struct forged load(const struct nz_pki_pair *pair)
 	return loaded;
 }
 
-static void check_at(struct nz_bytes roots, const struct nz_bytes *chain, size_t count,
-                     int64_t now, enum nz_status expected)
+static void check_at(struct nz_bytes roots, const struct nz_bytes *chain, size_t count, int64_t now,
+                     enum nz_status expected)
 {
 	uint8_t public_key[32], untouched[32];
 	struct nz_error err = {0};
@@ -231,8 +236,8 @@ static void a_good_leaf_passes_with_its_key(void **state)
 	size_t len = sizeof(expected);
 
 	assert_int_equal(EVP_PKEY_get_raw_public_key(leaf.key, expected, &len), 1);
-	assert_int_equal(nz_pki_check_signing_chain(nz_buffer_bytes(&root.certificate_pem), chain, 1,
-	                                            NOW, public_key, NULL),
+	assert_int_equal(nz_pki_check_signing_chain(nz_buffer_bytes(&root.certificate_pem), chain,
+	                                            1, NOW, public_key, NULL),
 	                 NZ_OK);
 	assert_memory_equal(public_key, expected, sizeof(expected));
 	check_issuer(&good_issuer, NZ_OK);
@@ -246,7 +251,8 @@ static void a_tls_leaf_does_not_sign(void **state)
 	struct nz_pki_pair leaf = {0};
 	NZ_BUFFER(der);
 
-	assert_int_equal(nz_pki_make_leaf(&root, NZ_PKI_TLS, hosts, 1, NOW, 90, &leaf, NULL), NZ_OK);
+	assert_int_equal(nz_pki_make_leaf(&root, NZ_PKI_TLS, hosts, 1, NOW, 90, &leaf, NULL),
+	                 NZ_OK);
 	assert_int_equal(nz_pki_pem_to_der(nz_buffer_bytes(&leaf.certificate_pem), &der, NULL),
 	                 NZ_OK);
 
@@ -267,7 +273,8 @@ static void other_usages_do_not_sign(void **state)
 		"critical,2.25.128110699318751115698655075447942159341",
 		SIGNING_EKU ",serverAuth",
 	};
-	static const char *const usage[] = {NULL, "critical,nonRepudiation", "critical,keyAgreement"};
+	static const char *const usage[] = {NULL, "critical,nonRepudiation",
+	                                    "critical,keyAgreement"};
 
 	for (size_t i = 0; i < sizeof(extended) / sizeof(extended[0]); i++) {
 		struct plan plan = good_leaf;
@@ -370,10 +377,10 @@ static void another_root_is_refused(void **state)
 	/* Both roots held in advance, as while a root is replaced. */
 	NZ_BUFFER(both);
 
-	assert_int_equal(nz_buffer_append(&both, twin.certificate_pem.ptr, twin.certificate_pem.len),
-	                 NZ_OK);
-	assert_int_equal(nz_buffer_append(&both, root.certificate_pem.ptr, root.certificate_pem.len),
-	                 NZ_OK);
+	assert_int_equal(
+		nz_buffer_append(&both, twin.certificate_pem.ptr, twin.certificate_pem.len), NZ_OK);
+	assert_int_equal(
+		nz_buffer_append(&both, root.certificate_pem.ptr, root.certificate_pem.len), NZ_OK);
 	check_at(nz_buffer_bytes(&both), chain, 1, NOW, NZ_OK);
 	check_at(nz_buffer_bytes(&both), false_chain, 1, NOW, NZ_OK);
 	forged_clear(&leaf);
@@ -520,9 +527,9 @@ static void roots_must_be_readable(void **state)
 	check_at(nz_bytes_str("not a root"), chain, 1, NOW, NZ_MALFORMED);
 	check_at(nz_buffer_bytes(&root.key_pem), chain, 1, NOW, NZ_MALFORMED);
 	for (size_t i = 0; i < 17; i++)
-		assert_int_equal(nz_buffer_append(&many, root.certificate_pem.ptr,
-		                                  root.certificate_pem.len),
-		                 NZ_OK);
+		assert_int_equal(
+			nz_buffer_append(&many, root.certificate_pem.ptr, root.certificate_pem.len),
+			NZ_OK);
 	check_at(nz_buffer_bytes(&many), chain, 1, NOW, NZ_LIMIT);
 	forged_clear(&leaf);
 }

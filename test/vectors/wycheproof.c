@@ -122,8 +122,7 @@ static struct tally for_each_test(const char *file, test_runner *run, const void
 		for (size_t t = 0; t < nz_json_count(tests); t++)
 			run(group, nz_json_at(tests, t), &tally, context);
 	}
-	assert_int_equal(tally.run + tally.other_size,
-	                 get_int(nz_json_root(doc), "numberOfTests"));
+	assert_int_equal(tally.run + tally.other_size, get_int(nz_json_root(doc), "numberOfTests"));
 	print_message("%s: %zu run, %zu of sizes that the interface does not have\n", file,
 	              tally.run, tally.other_size);
 	return tally;
@@ -163,8 +162,8 @@ static void ed25519(void **state)
 }
 
 /* "acceptable" tests are of odd points: all compute, but for the all-zero results we refuse. */
-static void run_x25519(const struct nz_json *group, const struct nz_json *test,
-                       struct tally *tally, const void *context)
+static void run_x25519(const struct nz_json *group, const struct nz_json *test, struct tally *tally,
+                       const void *context)
 {
 	static const uint8_t zero[NZ_X25519_BYTES];
 	struct bytes private_key, peer, expected;

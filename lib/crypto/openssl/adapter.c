@@ -11,7 +11,7 @@ static struct nz_openssl fetched;
 static atomic_bool fetched_all;
 static pthread_mutex_t fetching = PTHREAD_MUTEX_INITIALIZER;
 
-/* What an earlier, failed try did fetch is kept: an algorithm is fetched only where it is missing. */
+/* What an earlier, failed try did fetch is kept: only what is missing is fetched. */
 static bool fetch_all(void)
 {
 	if (fetched.aes_256_gcm == NULL)

@@ -115,8 +115,8 @@ enum nz_status nz_openssl_ed25519_decodes(const uint8_t public_key[NZ_ED25519_PU
 
 	if (v == NULL || BN_lebin2bn(prime, 32, p) == NULL || BN_lebin2bn(curve_d, 32, d) == NULL ||
 	    BN_lebin2bn(y_bytes, 32, y) == NULL || BN_mod_sqr(u, y, p, ctx) != 1 ||
-	    BN_mod_mul(v, u, d, p, ctx) != 1 || BN_add_word(v, 1) != 1 ||
-	    BN_add(u, u, p) != 1 || BN_sub_word(u, 1) != 1 || BN_mod_mul(u, u, v, p, ctx) != 1)
+	    BN_mod_mul(v, u, d, p, ctx) != 1 || BN_add_word(v, 1) != 1 || BN_add(u, u, p) != 1 ||
+	    BN_sub_word(u, 1) != 1 || BN_mod_mul(u, u, v, p, ctx) != 1)
 		return nz_openssl_failed(NZ_CRYPTO);
 
 	const int square = BN_kronecker(u, p, ctx); /* 1, 0 or -1; -2 on failure */
@@ -151,7 +151,7 @@ enum nz_status nz_openssl_x25519_shared(const struct nz_secret *private_key,
 	if (other == NULL || ctx == NULL || EVP_PKEY_derive_init(ctx) != 1 ||
 	    EVP_PKEY_derive_set_peer_ex(ctx, other, 0) != 1)
 		return nz_openssl_failed(NZ_CRYPTO);
-	/* OpenSSL refuses an all-zero result itself; the rule is ours, so it is checked here too. */
+	/* OpenSSL refuses an all-zero result itself; the rule is ours, so it is checked here. */
 	if (EVP_PKEY_derive(ctx, shared.bytes, &len) != 1 || len != sizeof(shared.bytes) ||
 	    nz_equal_ct(shared.bytes, zero, sizeof(zero)))
 		return nz_openssl_failed(NZ_UNVERIFIED);

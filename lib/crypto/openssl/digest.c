@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* Up to this length prefix and message are put side by side: a copy costs less than a second call. */
+/* Up to this length prefix and message are put side by side: cheaper than a second call. */
 #define COPY_MAX_BYTES 1024
 
 struct nz_hasher {

@@ -12,6 +12,9 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 
+/* Not for the shared library's exports. */
+#pragma GCC visibility push(hidden)
+
 struct nz_openssl {
 	EVP_CIPHER *aes_256_gcm;
 	EVP_CIPHER *chacha20_poly1305;
@@ -53,8 +56,7 @@ enum nz_status nz_openssl_ed25519_decodes(const uint8_t public_key[NZ_ED25519_PU
 enum nz_status nz_openssl_x25519_public(const struct nz_secret *private_key,
                                         uint8_t out[NZ_X25519_BYTES]);
 enum nz_status nz_openssl_x25519_shared(const struct nz_secret *private_key,
-                                        const uint8_t peer[NZ_X25519_BYTES],
-                                        struct nz_secret *out);
+                                        const uint8_t peer[NZ_X25519_BYTES], struct nz_secret *out);
 
 enum nz_status nz_openssl_aead_new(enum nz_cipher cipher, const struct nz_secret *key,
                                    struct nz_aead **out);
@@ -74,5 +76,7 @@ enum nz_status nz_openssl_hash_many(struct nz_hasher *hasher, uint8_t prefix,
                                     const struct nz_bytes *in, size_t count, struct nz_hash *out);
 enum nz_status nz_openssl_hash_pairs(struct nz_hasher *hasher, const struct nz_hash_pair *pairs,
                                      size_t count, struct nz_hash *out);
+
+#pragma GCC visibility pop
 
 #endif

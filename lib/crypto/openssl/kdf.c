@@ -79,10 +79,10 @@ enum nz_status nz_openssl_scrypt(struct nz_bytes passphrase, struct nz_bytes sal
 	uint64_t memory = 2 * SCRYPT_MAX_MEMORY_BYTES;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PASSWORD,
-		                                  (void *)(uintptr_t)nz_openssl_ptr(passphrase),
-		                                  passphrase.len),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT,
-		                                  (void *)(uintptr_t)nz_openssl_ptr(salt), salt.len),
+	                                          (void *)(uintptr_t)nz_openssl_ptr(passphrase),
+	                                          passphrase.len),
+		OSSL_PARAM_construct_octet_string(
+			OSSL_KDF_PARAM_SALT, (void *)(uintptr_t)nz_openssl_ptr(salt), salt.len),
 		OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_N, &n),
 		OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_R, &r),
 		OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_P, &p),

@@ -43,13 +43,13 @@ static void free_object(ASN1_OBJECT **object)
 
 static enum nz_status fill_store(struct nz_bytes root_pem, X509_STORE *store, struct nz_error *err)
 {
-	BIO *bio NZ_CLEANUP(pki_free_bio) = NULL;
+	BIO *bio NZ_CLEANUP(nz_pki_free_bio) = NULL;
 	size_t roots = 0;
 
-	NZ_TRY(pki_open_pem(root_pem, &bio, err));
+	NZ_TRY(nz_pki_open_pem(root_pem, &bio, err));
 	for (;; roots++) {
-		X509 *cert NZ_CLEANUP(pki_free_x509) = NULL;
-		const enum nz_status status = pki_next_certificate(bio, &cert, err);
+		X509 *cert NZ_CLEANUP(nz_pki_free_x509) = NULL;
+		const enum nz_status status = nz_pki_next_certificate(bio, &cert, err);
 
 		if (status == NZ_END)
 			break;
@@ -101,8 +101,7 @@ static bool is_for_signing(X509 *cert)
 		X509_get_ext_d2i(cert, NID_ext_key_usage, &critical, NULL);
 	ASN1_OBJECT *wanted NZ_CLEANUP(free_object) = OBJ_txt2obj(NZ_PKI_SIGNING_EKU, 1);
 
-	return usage != NULL && wanted != NULL && critical == 1 &&
-	       sk_ASN1_OBJECT_num(usage) == 1 &&
+	return usage != NULL && wanted != NULL && critical == 1 && sk_ASN1_OBJECT_num(usage) == 1 &&
 	       OBJ_cmp(sk_ASN1_OBJECT_value(usage, 0), wanted) == 0;
 }
 
@@ -132,7 +131,8 @@ static enum nz_status check_leaf(X509 *leaf, uint8_t public_key[NZ_ED25519_PUBLI
 	uint8_t raw[NZ_ED25519_PUBLIC_BYTES];
 	size_t len = sizeof(raw);
 
-	/* X509_check_ca overlooks an authority whose key usage does not let it sign certificates. */
+	/* X509_check_ca overlooks an authority whose key usage does not let it sign certificates.
+	 */
 	if ((X509_get_extension_flags(leaf) & EXFLAG_CA) != 0 || X509_check_ca(leaf) != 0)
 		return nz_fail(err, NZ_UNVERIFIED, "the signing certificate is an authority's");
 	/* X509_get_key_usage allows everything where the extension is missing. */
@@ -178,8 +178,9 @@ static enum nz_status check_path(X509_STORE *store, STACK_OF(X509) *chain, int64
 
 	for (int i = 1; i < sk_X509_num(path); i++) {
 		if (!may_issue_signing(sk_X509_value(path, i)))
-			return nz_openssl_failed(nz_fail(
-				err, NZ_UNVERIFIED, "certificate %d may not issue signing ones", i));
+			return nz_openssl_failed(
+				nz_fail(err, NZ_UNVERIFIED,
+			                "certificate %d may not issue signing ones", i));
 	}
 	return NZ_OK;
 }

@@ -70,8 +70,8 @@ static void free_names(GENERAL_NAMES **names)
 	GENERAL_NAMES_free(*names);
 }
 
-enum nz_status pki_add_hosts(X509 *cert, const char *const *hosts, size_t count,
-                             struct nz_error *err)
+enum nz_status nz_pki_add_hosts(X509 *cert, const char *const *hosts, size_t count,
+                                struct nz_error *err)
 {
 	GENERAL_NAMES *names NZ_CLEANUP(free_names) = GENERAL_NAMES_new();
 
@@ -79,8 +79,8 @@ enum nz_status pki_add_hosts(X509 *cert, const char *const *hosts, size_t count,
 		GENERAL_NAME *name = host_name(hosts[i]);
 
 		if (name == NULL)
-			return nz_openssl_failed(nz_fail(err, NZ_INVALID,
-			                                 "not a DNS name or address: \"%s\"", hosts[i]));
+			return nz_openssl_failed(nz_fail(
+				err, NZ_INVALID, "not a DNS name or address: \"%s\"", hosts[i]));
 		if (sk_GENERAL_NAME_push(names, name) == 0) {
 			GENERAL_NAME_free(name);
 			return nz_openssl_failed(nz_fail(err, NZ_NO_MEMORY, "no memory for names"));

@@ -58,7 +58,7 @@ static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 static X509 *new_certificate(const char *common_name, EVP_PKEY *key, int64_t not_before,
                              int64_t not_after)
 {
-	X509 *cert NZ_CLEANUP(pki_free_x509) = X509_new();
+	X509 *cert NZ_CLEANUP(nz_pki_free_x509) = X509_new();
 
 	if (cert == NULL || X509_set_version(cert, X509_VERSION_3) != 1 || !set_serial(cert) ||
 	    ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)not_before) == NULL ||
@@ -91,8 +91,8 @@ static enum nz_status write_pair(X509 *cert, EVP_PKEY *key, struct nz_pki_pair *
                                  struct nz_error *err)
 {
 	struct nz_pki_pair pair NZ_CLEANUP(nz_pki_pair_clear) = {0};
-	BIO *key_bio NZ_CLEANUP(pki_free_bio) = BIO_new(BIO_s_mem());
-	BIO *cert_bio NZ_CLEANUP(pki_free_bio) = BIO_new(BIO_s_mem());
+	BIO *key_bio NZ_CLEANUP(nz_pki_free_bio) = BIO_new(BIO_s_mem());
+	BIO *cert_bio NZ_CLEANUP(nz_pki_free_bio) = BIO_new(BIO_s_mem());
 
 	if (key_bio == NULL || cert_bio == NULL ||
 	    PEM_write_bio_PKCS8PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) != 1 ||
@@ -120,8 +120,8 @@ enum nz_status nz_pki_make_root(const char *common_name, int64_t now, unsigned d
 	if (now < BACKDATE_S || now > TIME_MAX_S - days * DAY_S)
 		return nz_fail(err, NZ_INVALID, "the time is out of range");
 
-	EVP_PKEY *key NZ_CLEANUP(pki_free_key) = EVP_EC_gen("P-256");
-	X509 *cert NZ_CLEANUP(pki_free_x509) = NULL;
+	EVP_PKEY *key NZ_CLEANUP(nz_pki_free_key) = EVP_EC_gen("P-256");
+	X509 *cert NZ_CLEANUP(nz_pki_free_x509) = NULL;
 
 	if (key != NULL)
 		cert = new_certificate(common_name, key, now - BACKDATE_S,
@@ -153,8 +153,8 @@ static enum nz_status read_issuer(const struct nz_pki_pair *root, int64_t now,
 	const struct nz_bytes pem = nz_buffer_bytes(&root->certificate_pem);
 	time_t at = (time_t)now;
 
-	NZ_TRY(pki_read_certificate(pem, &issuer->cert, err));
-	NZ_TRY(pki_read_key(nz_buffer_bytes(&root->key_pem), &issuer->key, err));
+	NZ_TRY(nz_pki_read_certificate(pem, &issuer->cert, err));
+	NZ_TRY(nz_pki_read_key(nz_buffer_bytes(&root->key_pem), &issuer->key, err));
 	NZ_TRY(nz_pki_expiry(pem, not_after, err));
 	if (X509_check_private_key(issuer->cert, issuer->key) != 1)
 		return nz_openssl_failed(
@@ -208,18 +208,17 @@ enum nz_status nz_pki_make_leaf(const struct nz_pki_pair *root, enum nz_pki_purp
 
 	const int64_t begin = now - BACKDATE_S, wanted = begin + days * DAY_S;
 	const int64_t end = wanted < root_end ? wanted : root_end;
-	EVP_PKEY *key NZ_CLEANUP(pki_free_key) =
+	EVP_PKEY *key NZ_CLEANUP(nz_pki_free_key) =
 		signing ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") : EVP_EC_gen("P-256");
-	X509 *cert NZ_CLEANUP(pki_free_x509) = NULL;
+	X509 *cert NZ_CLEANUP(nz_pki_free_x509) = NULL;
 
 	if (key != NULL)
 		cert = new_certificate(signing ? "nz signing" : "nz tls", key, begin, end);
-	if (cert == NULL ||
-	    X509_set_issuer_name(cert, X509_get_subject_name(issuer.cert)) != 1 ||
+	if (cert == NULL || X509_set_issuer_name(cert, X509_get_subject_name(issuer.cert)) != 1 ||
 	    !add_leaf_extensions(cert, issuer.cert, purpose))
 		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "a leaf cannot be made"));
 	if (!signing)
-		NZ_TRY(pki_add_hosts(cert, hosts, host_count, err));
+		NZ_TRY(nz_pki_add_hosts(cert, hosts, host_count, err));
 	if (X509_sign(cert, issuer.key, EVP_sha256()) == 0)
 		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "a leaf cannot be signed"));
 	return write_pair(cert, key, out, err);

@@ -8,17 +8,17 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-void pki_free_x509(X509 **cert)
+void nz_pki_free_x509(X509 **cert)
 {
 	X509_free(*cert);
 }
 
-void pki_free_key(EVP_PKEY **key)
+void nz_pki_free_key(EVP_PKEY **key)
 {
 	EVP_PKEY_free(*key);
 }
 
-void pki_free_bio(BIO **bio)
+void nz_pki_free_bio(BIO **bio)
 {
 	BIO_free_all(*bio);
 }
@@ -33,7 +33,7 @@ static int no_passphrase(char *buffer, int size, int writing, void *context)
 	return -1;
 }
 
-enum nz_status pki_open_pem(struct nz_bytes pem, BIO **out, struct nz_error *err)
+enum nz_status nz_pki_open_pem(struct nz_bytes pem, BIO **out, struct nz_error *err)
 {
 	if (pem.len > PKI_PEM_MAX_BYTES)
 		return nz_fail(err, NZ_LIMIT, "PEM text is over %d bytes", PKI_PEM_MAX_BYTES);
@@ -46,14 +46,14 @@ enum nz_status pki_open_pem(struct nz_bytes pem, BIO **out, struct nz_error *err
 	return NZ_OK;
 }
 
-enum nz_status pki_next_certificate(BIO *bio, X509 **out, struct nz_error *err)
+enum nz_status nz_pki_next_certificate(BIO *bio, X509 **out, struct nz_error *err)
 {
 	X509 *cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
 
 	if (cert == NULL) {
 		const unsigned long code = ERR_peek_last_error();
-		const bool end =
-			ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+		const bool end = ERR_GET_LIB(code) == ERR_LIB_PEM &&
+		                 ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 
 		ERR_clear_error();
 		return end ? NZ_END : nz_fail(err, NZ_MALFORMED, "a certificate cannot be read");
@@ -62,24 +62,24 @@ enum nz_status pki_next_certificate(BIO *bio, X509 **out, struct nz_error *err)
 	return NZ_OK;
 }
 
-enum nz_status pki_read_certificate(struct nz_bytes pem, X509 **out, struct nz_error *err)
+enum nz_status nz_pki_read_certificate(struct nz_bytes pem, X509 **out, struct nz_error *err)
 {
-	BIO *bio NZ_CLEANUP(pki_free_bio) = NULL;
+	BIO *bio NZ_CLEANUP(nz_pki_free_bio) = NULL;
 
-	NZ_TRY(pki_open_pem(pem, &bio, err));
+	NZ_TRY(nz_pki_open_pem(pem, &bio, err));
 
-	const enum nz_status status = pki_next_certificate(bio, out, err);
+	const enum nz_status status = nz_pki_next_certificate(bio, out, err);
 
 	if (status == NZ_END)
 		return nz_fail(err, NZ_MALFORMED, "the PEM text holds no certificate");
 	return status;
 }
 
-enum nz_status pki_read_key(struct nz_bytes pem, EVP_PKEY **out, struct nz_error *err)
+enum nz_status nz_pki_read_key(struct nz_bytes pem, EVP_PKEY **out, struct nz_error *err)
 {
-	BIO *bio NZ_CLEANUP(pki_free_bio) = NULL;
+	BIO *bio NZ_CLEANUP(nz_pki_free_bio) = NULL;
 
-	NZ_TRY(pki_open_pem(pem, &bio, err));
+	NZ_TRY(nz_pki_open_pem(pem, &bio, err));
 
 	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 
@@ -92,11 +92,11 @@ enum nz_status pki_read_key(struct nz_bytes pem, EVP_PKEY **out, struct nz_error
 
 enum nz_status nz_pki_platform_id(struct nz_bytes root_pem, char out[65], struct nz_error *err)
 {
-	X509 *cert NZ_CLEANUP(pki_free_x509) = NULL;
+	X509 *cert NZ_CLEANUP(nz_pki_free_x509) = NULL;
 	uint8_t digest[NZ_SHA256_BYTES];
 	uint8_t *spki = NULL;
 
-	NZ_TRY(pki_read_certificate(root_pem, &cert, err));
+	NZ_TRY(nz_pki_read_certificate(root_pem, &cert, err));
 
 	const int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &spki);
 
@@ -114,15 +114,16 @@ enum nz_status nz_pki_platform_id(struct nz_bytes root_pem, char out[65], struct
 
 enum nz_status nz_pki_pem_to_der(struct nz_bytes pem, struct nz_buffer *der, struct nz_error *err)
 {
-	X509 *cert NZ_CLEANUP(pki_free_x509) = NULL;
+	X509 *cert NZ_CLEANUP(nz_pki_free_x509) = NULL;
 	uint8_t *encoded = NULL;
 
-	NZ_TRY(pki_read_certificate(pem, &cert, err));
+	NZ_TRY(nz_pki_read_certificate(pem, &cert, err));
 
 	const int len = i2d_X509(cert, &encoded);
 
 	if (len <= 0)
-		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "a certificate cannot be encoded"));
+		return nz_openssl_failed(
+			nz_fail(err, NZ_CRYPTO, "a certificate cannot be encoded"));
 
 	const enum nz_status status = nz_buffer_append(der, encoded, (size_t)len);
 
@@ -134,10 +135,10 @@ enum nz_status nz_pki_pem_to_der(struct nz_bytes pem, struct nz_buffer *der, str
 
 enum nz_status nz_pki_expiry(struct nz_bytes pem, int64_t *not_after, struct nz_error *err)
 {
-	X509 *cert NZ_CLEANUP(pki_free_x509) = NULL;
+	X509 *cert NZ_CLEANUP(nz_pki_free_x509) = NULL;
 	struct tm utc = {0};
 
-	NZ_TRY(pki_read_certificate(pem, &cert, err));
+	NZ_TRY(nz_pki_read_certificate(pem, &cert, err));
 	if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &utc) != 1)
 		return nz_openssl_failed(
 			nz_fail(err, NZ_MALFORMED, "the certificate's notAfter cannot be read"));
@@ -148,11 +149,11 @@ enum nz_status nz_pki_expiry(struct nz_bytes pem, int64_t *not_after, struct nz_
 enum nz_status nz_pki_signing_seed(struct nz_bytes key_pem, struct nz_secret *seed,
                                    struct nz_error *err)
 {
-	EVP_PKEY *key NZ_CLEANUP(pki_free_key) = NULL;
+	EVP_PKEY *key NZ_CLEANUP(nz_pki_free_key) = NULL;
 	NZ_SECRET(raw);
 	size_t len = sizeof(raw.bytes);
 
-	NZ_TRY(pki_read_key(key_pem, &key, err));
+	NZ_TRY(nz_pki_read_key(key_pem, &key, err));
 	if (EVP_PKEY_get_id(key) != EVP_PKEY_ED25519)
 		return nz_fail(err, NZ_UNSUPPORTED, "the key is not an Ed25519 key");
 	if (EVP_PKEY_get_raw_private_key(key, raw.bytes, &len) != 1 || len != sizeof(raw.bytes))
