@@ -5,8 +5,8 @@
  *
  * Some wrong cases have hashes that are not 32 bytes long. The interface has no room for those, so
  * they are filled up with zeros here, which keeps equal ones equal and wrong ones wrong. Eleven
- * cases have an empty leaf or root; whoever reads such a thing has nothing to call with, so they are
- * counted as refused before the call.
+ * cases have an empty leaf or root; whoever reads such a thing has nothing to call with, so they
+ * are counted as refused before the call.
  */
 #include <ftw.h>
 #include <setjmp.h>
