@@ -7,6 +7,7 @@
 #define NZ_CLI_H
 
 #include <nz/bytes.h>
+#include <nz/identity.h>
 
 /* Exit codes (fixed: scripts rely on them). */
 enum nz_exit {
@@ -110,6 +111,20 @@ enum nz_status nz_cli_read(const char *path, size_t max, struct nz_buffer *out,
                            struct nz_error *err) NZ_MUST_USE;
 /* Writes all of it to standard output and flushes; a failure (a full disk, a closed pipe) is NZ_IO. */
 enum nz_status nz_cli_print(struct nz_bytes text, struct nz_error *err) NZ_MUST_USE;
+/* --key and --passphrase-file, for the option tables of commands that use the node's keys. */
+#define NZ_CLI_DEFAULT_KEY "keys/node.json"
+#define NZ_CLI_KEY_OPTIONS                                                                      \
+	{.name = "key", .value = "F", .help = "the node's key file (default " NZ_CLI_DEFAULT_KEY ")"}, \
+	{                                                                                       \
+		.name = "passphrase-file", .value = "F",                                        \
+		.help = "its first line is the key file's passphrase"                           \
+	}
+/* Loads the keys that those options name. Statuses: nz_node_keys_load. */
+enum nz_status nz_cli_load_keys(const struct nz_args *args, struct nz_node_keys *out,
+                                struct nz_error *err) NZ_MUST_USE;
+/* Appends the passphrase of --passphrase-file; nothing without that option. NZ_MALFORMED when empty. */
+enum nz_status nz_cli_passphrase(const struct nz_args *args, struct nz_buffer *out,
+                                 struct nz_error *err) NZ_MUST_USE;
 /* Set by SIGINT, SIGTERM and SIGHUP once nz_cli_catch_signals was called; long work polls it. */
 void nz_cli_catch_signals(void);
 bool nz_cli_stopped(void);

@@ -3,6 +3,8 @@
 #include "cli.h"
 
 const struct nz_command *const nz_command_arrays[] = {
+	nz_commands_keys,
+	nz_commands_packet,
 	nz_commands_version,
 	NULL,
 };

@@ -201,7 +201,13 @@ int nz_cli_fail(const struct nz_args *args, const struct nz_error *err, int exit
 	if (args != NULL && args->json && failure_as_json(err, &text) == NZ_OK &&
 	    write_all(STDERR_FILENO, nz_buffer_bytes(&text), NULL) == NZ_OK)
 		return exit_code;
-	fprintf(stderr, "nz: %s\n",
-	        err->message[0] != '\0' ? err->message : nz_status_name(err->status));
+	/* A message may quote what a peer sent: nothing in it may steer the terminal. */
+	char message[NZ_ERROR_MESSAGE_BYTES];
+	snprintf(message, sizeof message, "%s",
+	         err->message[0] != '\0' ? err->message : nz_status_name(err->status));
+	for (char *c = message; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	fprintf(stderr, "nz: %s\n", message);
 	return exit_code;
 }
