@@ -33,8 +33,8 @@ static bool is_dns_name(const char *name)
 	return true;
 }
 
-/* One name of a subjectAltName; NULL where host is neither a DNS name nor an address. */
-static GENERAL_NAME *host_name(const char *host)
+/* One name of a subjectAltName. NZ_INVALID where host is neither a DNS name nor an address. */
+static enum nz_status host_name(const char *host, GENERAL_NAME **out)
 {
 	uint8_t address[16];
 	int type = GEN_IPADD, len = 0;
@@ -49,7 +49,7 @@ static GENERAL_NAME *host_name(const char *host)
 		bytes = host;
 		len = (int)strlen(host);
 	} else {
-		return NULL;
+		return NZ_INVALID;
 	}
 
 	GENERAL_NAME *name = GENERAL_NAME_new();
@@ -59,10 +59,11 @@ static GENERAL_NAME *host_name(const char *host)
 	if (name == NULL || value == NULL || ASN1_STRING_set(value, bytes, len) != 1) {
 		GENERAL_NAME_free(name);
 		ASN1_STRING_free(value);
-		return NULL;
+		return NZ_NO_MEMORY;
 	}
 	GENERAL_NAME_set0_value(name, type, value);
-	return name;
+	*out = name;
+	return NZ_OK;
 }
 
 static void free_names(GENERAL_NAMES **names)
@@ -76,11 +77,13 @@ enum nz_status nz_pki_add_hosts(X509 *cert, const char *const *hosts, size_t cou
 	GENERAL_NAMES *names NZ_CLEANUP(free_names) = GENERAL_NAMES_new();
 
 	for (size_t i = 0; names != NULL && i < count; i++) {
-		GENERAL_NAME *name = host_name(hosts[i]);
+		GENERAL_NAME *name = NULL;
+		const enum nz_status status = host_name(hosts[i], &name);
 
-		if (name == NULL)
-			return nz_openssl_failed(nz_fail(
-				err, NZ_INVALID, "not a DNS name or address: \"%s\"", hosts[i]));
+		if (status == NZ_INVALID)
+			return nz_fail(err, status, "not a DNS name or address: \"%s\"", hosts[i]);
+		if (status != NZ_OK)
+			return nz_openssl_failed(nz_fail(err, status, "no memory for names"));
 		if (sk_GENERAL_NAME_push(names, name) == 0) {
 			GENERAL_NAME_free(name);
 			return nz_openssl_failed(nz_fail(err, NZ_NO_MEMORY, "no memory for names"));
