@@ -6,5 +6,8 @@ const struct nz_command *const nz_command_arrays[] = {
 	nz_commands_keys,
 	nz_commands_packet,
 	nz_commands_version,
+	nz_commands_platform,
+	nz_commands_dataset,
+	nz_commands_node,
 	NULL,
 };
