@@ -9,6 +9,19 @@ enum order { ORDER_CANONICAL, ORDER_RECEIVED };
 static enum nz_status print_value(const struct nz_json *value, enum order order, size_t depth,
                                   struct nz_buffer *out);
 
+/* Appends, most of the time without a call. */
+static inline enum nz_status put(struct nz_buffer *out, const void *ptr, size_t len)
+{
+	const size_t top = out->max != 0 && out->max < out->cap ? out->max : out->cap;
+
+	if (out->len > top || len > top - out->len)
+		return nz_buffer_append(out, ptr, len);
+	if (len > 0)
+		memcpy(out->ptr + out->len, ptr, len);
+	out->len += len;
+	return NZ_OK;
+}
+
 /* ECMA-262 QuoteJSONString: two-character escapes where there are some, else \u00xx. */
 static enum nz_status print_escape(uint8_t c, struct nz_buffer *out)
 {
@@ -18,55 +31,55 @@ static enum nz_status print_escape(uint8_t c, struct nz_buffer *out)
 	char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
 	if (found == NULL)
-		return nz_buffer_append(out, text, sizeof(text));
+		return put(out, text, sizeof(text));
 	text[1] = letter[found - plain];
-	return nz_buffer_append(out, text, 2);
+	return put(out, text, 2);
 }
 
 static enum nz_status print_string(const uint8_t *text, size_t len, struct nz_buffer *out)
 {
-	size_t done = 0;
+	const uint8_t *const end = text + len;
 
-	NZ_TRY(nz_buffer_reserve(out, len + 2));
-	out->ptr[out->len++] = '"';
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] >= 0x20 && text[i] != '"' && text[i] != '\\')
-			continue;
-		NZ_TRY(nz_buffer_append(out, text + done, i - done));
-		NZ_TRY(print_escape(text[i], out));
-		done = i + 1;
+	NZ_TRY(put(out, "\"", 1));
+	for (;;) {
+		const uint8_t *run = nz_json_plain_run(text, end);
+
+		NZ_TRY(put(out, text, (size_t)(run - text)));
+		if (run == end)
+			break;
+		NZ_TRY(print_escape(*run, out));
+		text = run + 1;
 	}
-	NZ_TRY(nz_buffer_append(out, text + done, len - done));
-	return nz_buffer_append_byte(out, '"');
+	return put(out, "\"", 1);
 }
 
 static enum nz_status print_number(double value, struct nz_buffer *out)
 {
 	char text[NZ_NUMBER_CHARS];
 
-	return nz_buffer_append(out, text, nz_double_print(value, text));
+	return put(out, text, nz_double_print(value, text));
 }
 
 static enum nz_status print_array(const struct nz_json *array, enum order order, size_t depth,
                                   struct nz_buffer *out)
 {
-	NZ_TRY(nz_buffer_append_byte(out, '['));
+	NZ_TRY(put(out, "[", 1));
 	for (size_t i = 0; i < array->count; i++) {
 		if (i > 0)
-			NZ_TRY(nz_buffer_append_byte(out, ','));
+			NZ_TRY(put(out, ",", 1));
 		NZ_TRY(print_value(array->u.items[i], order, depth, out));
 	}
-	return nz_buffer_append_byte(out, ']');
+	return put(out, "]", 1);
 }
 
 static enum nz_status print_member(const struct nz_json_member *member, enum order order,
                                    size_t depth, bool *first, struct nz_buffer *out)
 {
 	if (!*first)
-		NZ_TRY(nz_buffer_append_byte(out, ','));
+		NZ_TRY(put(out, ",", 1));
 	*first = false;
 	NZ_TRY(print_string(member->name, member->name_len, out));
-	NZ_TRY(nz_buffer_append_byte(out, ':'));
+	NZ_TRY(put(out, ":", 1));
 	return print_value(member->value, order, depth, out);
 }
 
@@ -117,7 +130,7 @@ static enum nz_status print_object(const struct nz_json *object, enum order orde
 	size_t indices = 0;
 	bool first = true;
 
-	NZ_TRY(nz_buffer_append_byte(out, '{'));
+	NZ_TRY(put(out, "{", 1));
 	if (order == ORDER_RECEIVED)
 		NZ_TRY(print_indices(object, depth, &first, &indices, out));
 	for (size_t i = 0; i < object->count; i++) {
@@ -128,7 +141,7 @@ static enum nz_status print_object(const struct nz_json *object, enum order orde
 			continue;
 		NZ_TRY(print_member(member, order, depth, &first, out));
 	}
-	return nz_buffer_append_byte(out, '}');
+	return put(out, "}", 1);
 }
 
 static enum nz_status print_value(const struct nz_json *value, enum order order, size_t depth,
@@ -139,9 +152,9 @@ static enum nz_status print_value(const struct nz_json *value, enum order order,
 		return NZ_LIMIT;
 	switch (nz_json_type(value)) {
 	case NZ_JSON_NULL:
-		return nz_buffer_append(out, "null", 4);
+		return put(out, "null", 4);
 	case NZ_JSON_BOOL:
-		return nz_buffer_append_str(out, value->boolean ? "true" : "false");
+		return value->boolean ? put(out, "true", 4) : put(out, "false", 5);
 	case NZ_JSON_NUMBER:
 		return print_number(value->u.number, out);
 	case NZ_JSON_STRING:

@@ -8,6 +8,9 @@
 
 #include <nz/json.h>
 
+/* Not for the shared library's exports. */
+#pragma GCC visibility push(hidden)
+
 /* Deepest nesting that is parsed, copied or printed, whatever limits say: recursion is bounded. */
 #define NZ_JSON_MAX_DEPTH 1000
 
@@ -66,6 +69,31 @@ void nz_json_sort_members(struct nz_json_member **members, struct nz_json_member
 /* Index in `sorted` of name, or where it would be put; *found says which. */
 size_t nz_json_find(const struct nz_json *object, struct nz_bytes name, bool *found);
 
+/*
+ * The first byte from `at` that cannot stand in a JSON string as it is: a quote, a backslash, a
+ * control character; or the end. Eight bytes a step: a step that holds one is looked at singly.
+ */
+static inline const uint8_t *nz_json_plain_run(const uint8_t *at, const uint8_t *end)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
+
+	for (; end - at >= 8; at += 8) {
+		uint64_t x, quote, backslash;
+
+		memcpy(&x, at, sizeof(x));
+		quote = x ^ ones * '"';
+		backslash = x ^ ones * '\\';
+		/* The borrow reaches the top bit of a byte that is zero, or below 0x20. */
+		if ((((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+		     ((x - ones * 0x20) & ~x)) &
+		    tops)
+			break;
+	}
+	while (at < end && *at != '"' && *at != '\\' && *at >= 0x20)
+		at++;
+	return at;
+}
+
 /* Where the parser is. */
 struct nz_json_cursor {
 	const uint8_t *begin, *at, *end;
@@ -79,5 +107,7 @@ enum nz_status nz_json_read_number(struct nz_json_cursor *c, double *out) NZ_MUS
 /* The cursor is past the opening quote; goes past the closing one. *out lies in doc. */
 enum nz_status nz_json_read_string(struct nz_json_cursor *c, struct nz_json_doc *doc,
                                    const uint8_t **out, uint32_t *len) NZ_MUST_USE;
+
+#pragma GCC visibility pop
 
 #endif

@@ -307,34 +307,25 @@ static enum nz_status read_escape(struct nz_json_cursor *c, uint8_t **to)
 	return NZ_OK;
 }
 
-/* The next quote, backslash or control character, or the end. */
-static const uint8_t *plain_run(const uint8_t *at, const uint8_t *end)
-{
-	while (at < end && *at != '"' && *at != '\\' && *at >= 0x20)
-		at++;
-	return at;
-}
-
 /* Where the string that starts at `at` closes; the end where it does not. */
 static const uint8_t *closing_quote(const uint8_t *at, const uint8_t *end)
 {
-	for (at = plain_run(at, end); at < end && *at != '"'; at = plain_run(at, end))
+	while ((at = nz_json_plain_run(at, end)) < end && *at != '"')
 		at += *at == '\\' && end - at > 1 ? 2 : 1;
 	return at;
 }
 
-enum nz_status nz_json_read_string(struct nz_json_cursor *c, struct nz_json_doc *doc,
-                                   const uint8_t **out, uint32_t *len)
+/* The rest of a string, `run` being what of it was found plain so far. */
+static enum nz_status read_escaped(struct nz_json_cursor *c, struct nz_json_doc *doc,
+                                   const uint8_t *run, const uint8_t **out, uint32_t *len)
 {
 	/* No escape is shorter than what it stands for. */
-	uint8_t *start = nz_json_alloc(doc, (size_t)(closing_quote(c->at, c->end) - c->at));
+	uint8_t *start = nz_json_alloc(doc, (size_t)(closing_quote(run, c->end) - c->at));
 	uint8_t *to = start;
 
 	if (start == NULL)
 		return nz_fail(c->err, NZ_NO_MEMORY, "out of memory");
-	for (;;) {
-		const uint8_t *run = plain_run(c->at, c->end);
-
+	for (;; run = nz_json_plain_run(c->at, c->end)) {
 		if (run > c->at)
 			memcpy(to, c->at, (size_t)(run - c->at));
 		to += run - c->at;
@@ -351,5 +342,24 @@ enum nz_status nz_json_read_string(struct nz_json_cursor *c, struct nz_json_doc 
 	nz_json_trim(doc, start, (size_t)(to - start));
 	*out = start;
 	*len = (uint32_t)(to - start);
+	return NZ_OK;
+}
+
+enum nz_status nz_json_read_string(struct nz_json_cursor *c, struct nz_json_doc *doc,
+                                   const uint8_t **out, uint32_t *len)
+{
+	const uint8_t *run = nz_json_plain_run(c->at, c->end);
+	const size_t plain = (size_t)(run - c->at);
+	uint8_t *copy;
+
+	if (run == c->end || *run != '"')
+		return read_escaped(c, doc, run, out, len);
+	copy = nz_json_alloc(doc, plain);
+	if (copy == NULL)
+		return nz_fail(c->err, NZ_NO_MEMORY, "out of memory");
+	memcpy(copy, c->at, plain);
+	c->at = run + 1;
+	*out = copy;
+	*len = (uint32_t)plain;
 	return NZ_OK;
 }
