@@ -79,22 +79,6 @@ static enum nz_status split(const struct nz_hosts *hosts, struct nz_buffer *stor
 	return NZ_OK;
 }
 
-/* Whether the leaf that root's key signed chains to root's certificate. */
-static enum nz_status check_root(const struct nz_pki_pair *root, const struct nz_pki_pair *leaf,
-                                 int64_t now, struct nz_error *err)
-{
-	uint8_t key[NZ_ED25519_PUBLIC_BYTES];
-	NZ_BUFFER(der);
-
-	NZ_TRY(nz_pki_pem_to_der(nz_buffer_bytes(&leaf->certificate_pem), &der, err));
-	const struct nz_bytes chain = nz_buffer_bytes(&der);
-	if (nz_pki_check_signing_chain(nz_buffer_bytes(&root->certificate_pem), &chain, 1, now, key,
-	                               err) != NZ_OK)
-		return nz_fail(err, NZ_UNVERIFIED,
-		               "the root key is not that of this platform's root.pem");
-	return NZ_OK;
-}
-
 enum nz_status nz_platform_issue(struct nz_state *state, const struct nz_pki_pair *root,
                                  const struct nz_hosts *hosts, int64_t now, struct nz_error *err)
 {
@@ -106,7 +90,6 @@ enum nz_status nz_platform_issue(struct nz_state *state, const struct nz_pki_pai
 	NZ_TRY(split(hosts, &storage, names));
 	NZ_TRY(nz_pki_make_leaf(root, NZ_PKI_SIGNING, NULL, 0, now, NZ_PKI_LEAF_DAYS, &signing,
 	                        err));
-	NZ_TRY(check_root(root, &signing, now, err));
 	NZ_TRY(nz_pki_make_leaf(root, NZ_PKI_TLS, names, hosts->count, now, NZ_PKI_LEAF_DAYS, &tls,
 	                        err));
 	const struct nz_state_value values[] = {

@@ -21,7 +21,7 @@ enum nz_status nz_hosts_add(struct nz_hosts *hosts, const char *name,
 
 /*
  * Makes a TLS leaf and a signing leaf under root and stores them with the hosts, all at once.
- * NZ_UNVERIFIED when root's key does not belong to its certificate.
+ * Fails when root's key does not belong to its certificate.
  */
 enum nz_status nz_platform_issue(struct nz_state *state, const struct nz_pki_pair *root,
                                  const struct nz_hosts *hosts, int64_t now,

@@ -153,6 +153,8 @@ enum nz_status state_restore(const char *location, const char *file, struct nz_e
 
 	NZ_TRY(nz_sqlite_open(file, NZ_SQLITE_READ, STATE_BUSY_TIMEOUT_MS, &backup, err));
 	NZ_TRY(check_backup(backup, file, err));
+	/* Opened for reading, which also forbids VACUUM INTO another file. */
+	NZ_TRY(nz_sqlite_exec(backup, "PRAGMA query_only = OFF", err));
 	if (asprintf(&name, "%s.tmp-XXXXXX", location) < 0)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a path");
 	if (mkdtemp(name) == NULL) { /* mode 0700 */
