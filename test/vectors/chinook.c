@@ -2,6 +2,8 @@
 /* The Chinook sample database: its root as an independent reading of the protocol has it. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
