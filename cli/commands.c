@@ -9,5 +9,8 @@ const struct nz_command *const nz_command_arrays[] = {
 	nz_commands_platform,
 	nz_commands_dataset,
 	nz_commands_node,
+	nz_commands_sync,
+	nz_commands_verify,
+	nz_commands_status,
 	NULL,
 };

@@ -8,9 +8,8 @@ uint32_t nz_backoff_next(struct nz_backoff *b, unsigned retry_after_s, uint32_t 
 	const unsigned doublings = b->failures < DOUBLINGS ? b->failures : DOUBLINGS;
 	const uint32_t base = (uint32_t)NZ_BACKOFF_FIRST_MS << doublings;
 	const uint32_t jitter = (uint32_t)(((uint64_t)base / 4 * random) >> 32);
-	const uint32_t asked = (retry_after_s < NZ_BACKOFF_PEER_MAX_S ? retry_after_s
-	                                                              : NZ_BACKOFF_PEER_MAX_S) *
-	                       1000;
+	const uint32_t asked =
+	    (retry_after_s < NZ_BACKOFF_PEER_MAX_S ? retry_after_s : NZ_BACKOFF_PEER_MAX_S) * 1000;
 	uint32_t wait = base + jitter;
 
 	if (wait > NZ_BACKOFF_MAX_MS)

@@ -57,18 +57,18 @@ static enum nz_status read_schema(struct check *check, struct nz_error *err)
 }
 
 enum nz_status check_begin(struct check *check, const char *uri, bool read_only,
-                           size_t record_max_bytes, struct nz_error *err)
+			   size_t record_max_bytes, struct nz_error *err)
 {
 	const struct nz_replica_options options = {.read_only = read_only,
-	                                           .record_max_bytes = record_max_bytes};
+						   .record_max_bytes = record_max_bytes};
 	struct nz_check_result *result = &check->result;
 
 	NZ_TRY(nz_replica_open(uri, &options, &check->replica, err));
 	const struct nz_replica_ops *ops = check->replica->ops;
 	const enum nz_status status = ops->checkpoint(check->replica, &check->checkpoint, err);
 	if (status == NZ_NOT_FOUND)
-		return nz_fail(err, NZ_NOT_FOUND, "%s has no checkpoint: nothing was synced into it",
-		               uri);
+		return nz_fail(err, NZ_NOT_FOUND,
+			       "%s has no checkpoint: nothing was synced into it", uri);
 	NZ_TRY(status);
 	NZ_TRY(ops->read_begin(check->replica, err));
 	check->reading = true;
@@ -107,7 +107,7 @@ enum nz_status check_ranges(struct check *check, struct nz_ranges *ranges)
 }
 
 enum nz_status check_manifest(struct check *check, struct nz_entries *entries, check_visit visit,
-                              struct nz_error *err)
+			      struct nz_error *err)
 {
 	struct nz_ranges ranges NZ_CLEANUP(nz_ranges_clear) = {.crypto = NULL};
 	const struct nz_batch *entry, *next;
@@ -164,17 +164,17 @@ static enum nz_status check_own_manifest(struct check *check, bool *sound, struc
 		return status;
 	NZ_TRY(nz_dataset_root_get(&sum, &root));
 	*sound = status == NZ_END &&
-	         nz_equal_ct(&root, &check->checkpoint.statement.merkle_root, sizeof root);
+		 nz_equal_ct(&root, &check->checkpoint.statement.merkle_root, sizeof root);
 	return NZ_OK;
 }
 
 static enum nz_status describe(const struct check *check, const struct nz_batch *entry,
-                               struct nz_buffer *out)
+			       struct nz_buffer *out)
 {
 	if (entry == NULL || entry->first_key.len == 0)
 		return nz_buffer_cstr(out) != NULL ? NZ_OK : NZ_NO_MEMORY;
-	const enum nz_status status = nz_record_key_describe(&check->schema->tables[entry->table],
-	                                                     entry->first_key, out);
+	const enum nz_status status =
+	    nz_record_key_describe(&check->schema->tables[entry->table], entry->first_key, out);
 	if (status == NZ_MALFORMED) /* a key that was cut, or tampered with */
 		NZ_TRY(nz_buffer_append_str(out, "?"));
 	else
@@ -183,8 +183,8 @@ static enum nz_status describe(const struct check *check, const struct nz_batch 
 }
 
 static enum nz_status name_batch(struct check *check, const struct nz_batch *entry,
-                                 const struct nz_batch *next, const struct nz_range *found,
-                                 struct nz_error *err)
+				 const struct nz_batch *next, const struct nz_range *found,
+				 struct nz_error *err)
 {
 	NZ_BUFFER(from);
 	NZ_BUFFER(to);
@@ -195,11 +195,11 @@ static enum nz_status name_batch(struct check *check, const struct nz_batch *ent
 	if (describe(check, entry, &from) != NZ_OK || describe(check, next, &to) != NZ_OK)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a key in words");
 	const struct nz_check_batch batch = {
-		.table = check->schema->tables[entry->table].name,
-		.from = (const char *)from.ptr,
-		.to = (const char *)to.ptr,
-		.expected = entry->count,
-		.found = found->count,
+	    .table = check->schema->tables[entry->table].name,
+	    .from = (const char *)from.ptr,
+	    .to = (const char *)to.ptr,
+	    .expected = entry->count,
+	    .found = found->count,
 	};
 	check->options->batch(check->options->context, &batch);
 	return NZ_OK;
@@ -219,7 +219,8 @@ static enum nz_status check_rows(struct check *check, struct nz_error *err)
 	}
 	if (!sound) {
 		snprintf(result->fault, sizeof result->fault,
-		         "the checkpoint's own list of batches was changed, so that they cannot be named");
+			 "the checkpoint's own list of batches was changed, so that they cannot be "
+			 "named");
 		return NZ_OK;
 	}
 	nz_entries_of_replica(&entries, check->replica);
@@ -227,13 +228,13 @@ static enum nz_status check_rows(struct check *check, struct nz_error *err)
 }
 
 enum nz_status nz_check_replica(const struct nz_crypto *crypto, const char *replica_uri,
-                                const struct nz_check_options *options,
-                                struct nz_check_result *result, struct nz_error *err)
+				const struct nz_check_options *options,
+				struct nz_check_result *result, struct nz_error *err)
 {
 	struct check check NZ_CLEANUP(check_clear) = {.crypto = crypto,
-	                                              .options = options,
-	                                              .stopped = options->stopped,
-	                                              .stopped_context = options->context};
+						      .options = options,
+						      .stopped = options->stopped,
+						      .stopped_context = options->context};
 
 	NZ_TRY(check_begin(&check, replica_uri, true, 0, err));
 	const enum nz_status status = check_rows(&check, err);

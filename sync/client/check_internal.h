@@ -9,7 +9,7 @@
 /* A batch whose rows are not the entry's. */
 struct check_difference {
 	struct nz_batch entry; /* first_key: see check_difference_at */
-	size_t key_at;         /* in difference_keys */
+	size_t key_at;	       /* in difference_keys */
 	struct nz_range found;
 };
 
@@ -31,7 +31,7 @@ struct check {
 
 /* Opens the replica and reads its checkpoint and schema, inside a snapshot. */
 enum nz_status check_begin(struct check *check, const char *uri, bool read_only,
-                           size_t record_max_bytes, struct nz_error *err) NZ_MUST_USE;
+			   size_t record_max_bytes, struct nz_error *err) NZ_MUST_USE;
 void check_end_reading(struct check *check);
 void check_clear(struct check *check);
 /* Ranges over the rows, with the caller's progress and stop. */
@@ -39,10 +39,10 @@ enum nz_status check_ranges(struct check *check, struct nz_ranges *ranges) NZ_MU
 
 /* Compares a manifest's ranges; visit is called for each that differs, next as nz_entries_next. */
 typedef enum nz_status (*check_visit)(struct check *check, const struct nz_batch *entry,
-                                      const struct nz_batch *next, const struct nz_range *found,
-                                      struct nz_error *err);
+				      const struct nz_batch *next, const struct nz_range *found,
+				      struct nz_error *err);
 enum nz_status check_manifest(struct check *check, struct nz_entries *entries, check_visit visit,
-                              struct nz_error *err) NZ_MUST_USE;
+			      struct nz_error *err) NZ_MUST_USE;
 /* The root of the rows by their own cut, into result. */
 enum nz_status check_root(struct check *check, struct nz_error *err) NZ_MUST_USE;
 

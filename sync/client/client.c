@@ -6,7 +6,7 @@
 #include <nz/pki.h>
 
 enum nz_status nz_client_init(struct nz_client *client, const char *url, struct nz_bytes root_pem,
-                              struct nz_error *err)
+			      struct nz_error *err)
 {
 	struct nz_url parsed;
 	char platform[sizeof client->platform];

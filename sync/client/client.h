@@ -19,8 +19,8 @@ struct nz_client {
 	const struct nz_node_keys *keys;
 	struct nz_bytes root_pem;
 	struct nz_url url;
-	char platform[65]; /* the root's id: nz_client_init */
-	size_t record_max_bytes; /* 0: NZ_RECORD_MAX_BYTES */
+	char platform[65];			     /* the root's id: nz_client_init */
+	size_t record_max_bytes;		     /* 0: NZ_RECORD_MAX_BYTES */
 	unsigned connect_timeout_s, stall_timeout_s; /* 0: the defaults of http.h */
 	/* Polled by long work; true ends it with NZ_CANCELLED. May be NULL. */
 	bool (*stopped)(void *context);
@@ -30,10 +30,10 @@ struct nz_client {
 };
 /* Parses url, reads the root's id; the rest is the caller's to set. NZ_INVALID, NZ_MALFORMED. */
 enum nz_status nz_client_init(struct nz_client *client, const char *url, struct nz_bytes root_pem,
-                              struct nz_error *err) NZ_MUST_USE;
+			      struct nz_error *err) NZ_MUST_USE;
 bool nz_client_stopped(const struct nz_client *client);
 void nz_client_note(const struct nz_client *client, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 /* ---- sync ---- */
 
@@ -42,7 +42,7 @@ enum nz_sync_phase { NZ_SYNC_MANIFEST, NZ_SYNC_PLAN, NZ_SYNC_BATCHES, NZ_SYNC_PU
 /* Where a sync stands. Totals are 0 until they are known. */
 struct nz_sync_progress {
 	enum nz_sync_phase phase;
-	const char *table; /* being received; NULL outside batches */
+	const char *table;		 /* being received; NULL outside batches */
 	uint64_t records, records_total; /* of what has to move */
 	uint64_t bytes, bytes_total;
 };
@@ -58,12 +58,12 @@ struct nz_sync_options {
 struct nz_sync_result {
 	struct nz_statement statement; /* what the replica now is */
 	uint64_t tables;
-	uint64_t received_bytes;  /* of answers, TLS and headers not counted */
+	uint64_t received_bytes; /* of answers, TLS and headers not counted */
 	uint64_t batches_fetched, rows_changed, sessions;
 	double seconds;
 	bool unchanged; /* nothing had to move, and no row was touched */
-	bool receipt;   /* the platform has acknowledged it */
-	bool local;     /* set on failure too: it is the replica's, not the platform's */
+	bool receipt;	/* the platform has acknowledged it */
+	bool local;	/* set on failure too: it is the replica's, not the platform's */
 };
 
 /*
@@ -74,8 +74,8 @@ struct nz_sync_result {
  * failures pass through unchanged.
  */
 enum nz_status nz_sync_run(const struct nz_client *client, const char *replica_uri,
-                           const struct nz_sync_options *options, struct nz_sync_result *result,
-                           struct nz_error *err) NZ_MUST_USE;
+			   const struct nz_sync_options *options, struct nz_sync_result *result,
+			   struct nz_error *err) NZ_MUST_USE;
 
 /* What a sync would move, from the replica's checkpoint alone. Writes nothing. */
 struct nz_sync_plan {
@@ -84,21 +84,22 @@ struct nz_sync_plan {
 	uint64_t batches_wanted, records_wanted, bytes_wanted;
 	bool first;   /* the replica holds nothing yet */
 	bool rebuild; /* another schema */
-	bool touched; /* somebody wrote to the replica: a sync reads all of its rows, and may find more */
+	bool touched; /* somebody wrote to the replica: a sync reads all of its rows, and may find
+			 more */
 };
 enum nz_status nz_sync_dry_run(const struct nz_client *client, const char *replica_uri,
-                               const struct nz_sync_options *options, struct nz_sync_plan *plan,
-                               struct nz_error *err) NZ_MUST_USE;
+			       const struct nz_sync_options *options, struct nz_sync_plan *plan,
+			       struct nz_error *err) NZ_MUST_USE;
 
 /* ---- verify (`nz verify`; called check here, since packets are verified too) ---- */
 
 struct nz_check_result {
 	char dataset[NZ_DATASET_NAME_MAX_BYTES + 1];
 	int64_t epoch;
-	struct nz_hash expected_root; /* the checkpoint's, or with a platform its current one */
-	struct nz_hash root;          /* recomputed from the replica's rows */
+	struct nz_hash expected_root;	 /* the checkpoint's, or with a platform its current one */
+	struct nz_hash root;		 /* recomputed from the replica's rows */
 	uint64_t records, tables, bytes; /* as found */
-	uint64_t differing; /* batches; with a platform: rows */
+	uint64_t differing;		 /* batches; with a platform: rows */
 	bool matches;
 	/* What is wrong besides rows, "" for nothing: the schema, or the checkpoint itself. */
 	char fault[NZ_ERROR_MESSAGE_BYTES];
@@ -111,8 +112,8 @@ struct nz_check_result {
 /* A batch whose rows are not what the checkpoint says. Texts are valid during the call. */
 struct nz_check_batch {
 	const char *table;
-	const char *from; /* first key in words, "" for the table's beginning */
-	const char *to;   /* the next batch's first key, "" for the table's end */
+	const char *from;	  /* first key in words, "" for the table's beginning */
+	const char *to;		  /* the next batch's first key, "" for the table's end */
 	uint64_t expected, found; /* records */
 };
 enum nz_row_state { NZ_ROW_CHANGED, NZ_ROW_MISSING, NZ_ROW_EXTRA };
@@ -126,7 +127,7 @@ const char *nz_row_state_name(enum nz_row_state state);
 struct nz_check_options {
 	bool repair;
 	void (*batch)(void *context, const struct nz_check_batch *batch); /* may be NULL */
-	void (*row)(void *context, const struct nz_check_row *row);       /* may be NULL */
+	void (*row)(void *context, const struct nz_check_row *row);	  /* may be NULL */
 	/* Records read so far of those expected. May be NULL. */
 	void (*progress)(void *context, uint64_t records, uint64_t total);
 	bool (*stopped)(void *context); /* without a platform; may be NULL */
@@ -139,8 +140,8 @@ struct nz_check_options {
  * could be told, whatever came out (result->matches). NZ_NOT_FOUND: no checkpoint.
  */
 enum nz_status nz_check_replica(const struct nz_crypto *crypto, const char *replica_uri,
-                                 const struct nz_check_options *options,
-                                 struct nz_check_result *result, struct nz_error *err) NZ_MUST_USE;
+				const struct nz_check_options *options,
+				struct nz_check_result *result, struct nz_error *err) NZ_MUST_USE;
 /*
  * The same against the platform's current state, row by row; moves the hashes of differing batches
  * and the rows that differ. With repair, mends them in one transaction and verifies again; that
@@ -148,7 +149,7 @@ enum nz_status nz_check_replica(const struct nz_crypto *crypto, const char *repl
  * differ than NZ_CHECK_MAX_ROWS.
  */
 enum nz_status nz_check_against(const struct nz_client *client, const char *replica_uri,
-                                 const struct nz_check_options *options,
-                                 struct nz_check_result *result, struct nz_error *err) NZ_MUST_USE;
+				const struct nz_check_options *options,
+				struct nz_check_result *result, struct nz_error *err) NZ_MUST_USE;
 
 #endif

@@ -47,11 +47,11 @@ struct comparison {
 	const struct check_difference *difference;
 	const struct nz_table *table;
 	const struct check_repair *repair;
-	struct nz_hash *leaves;  /* the platform's, in order */
-	uint32_t *by_leaf;       /* their indexes, ordered by leaf */
-	bool *matched;           /* by index: the replica has it */
-	struct key_list ours;    /* keys of the replica's rows that match nothing, ascending */
-	struct key_list theirs;  /* keys of the platform's records that match nothing, ascending */
+	struct nz_hash *leaves; /* the platform's, in order */
+	uint32_t *by_leaf;	/* their indexes, ordered by leaf */
+	bool *matched;		/* by index: the replica has it */
+	struct key_list ours;	/* keys of the replica's rows that match nothing, ascending */
+	struct key_list theirs; /* keys of the platform's records that match nothing, ascending */
 };
 
 static void comparison_clear(struct comparison *c)
@@ -117,14 +117,14 @@ static bool take_leaf(struct comparison *c, const struct nz_hash *leaf)
 static enum nz_status too_many(struct nz_error *err)
 {
 	return nz_fail_code(err, NZ_LIMIT, NZ_API_ROOT_MISMATCH,
-	                    "more than %d rows differ: run 'nz sync', which replaces whole batches",
-	                    NZ_CHECK_MAX_ROWS);
+			    "more than %d rows differ: run 'nz sync', which replaces whole batches",
+			    NZ_CHECK_MAX_ROWS);
 }
 
 /* ---- the replica's side ---- */
 
 static enum nz_status match_row(struct comparison *c, struct nz_hasher *hasher,
-                                const struct nz_row *row, struct nz_error *err)
+				const struct nz_row *row, struct nz_error *err)
 {
 	struct check *check = c->check;
 	struct nz_hash leaf;
@@ -147,10 +147,9 @@ static enum nz_status match_rows(struct comparison *c, struct nz_error *err)
 	const struct nz_replica_ops *ops = check->replica->ops;
 	const struct nz_batch *entry = &c->difference->entry;
 	struct nz_ranges ranges NZ_CLEANUP(nz_ranges_clear) = {.crypto = NULL};
-	const struct nz_scan_from from = {.key = c->difference->found.ordinal > 0
-	                                                 ? entry->first_key
-	                                                 : (struct nz_bytes){0},
-	                                  .ordinal = c->difference->found.ordinal};
+	const struct nz_scan_from from = {
+	    .key = c->difference->found.ordinal > 0 ? entry->first_key : (struct nz_bytes){0},
+	    .ordinal = c->difference->found.ordinal};
 	struct nz_row row;
 
 	NZ_TRY(check_ranges(check, &ranges)); /* for its hasher and the end of its scan */
@@ -172,7 +171,7 @@ static enum nz_status match_rows(struct comparison *c, struct nz_error *err)
 /* ---- the platform's side ---- */
 
 static enum nz_status on_record(void *context, uint32_t index, struct nz_bytes record,
-                                struct nz_error *err)
+				struct nz_error *err)
 {
 	struct comparison *c = context;
 	NZ_BUFFER(key);
@@ -186,8 +185,8 @@ static enum nz_status on_record(void *context, uint32_t index, struct nz_bytes r
 	return nz_spool_add(c->repair->puts, &head, sizeof head, record, err);
 }
 
-static enum nz_status fetch_missing(struct comparison *c, struct nz_session *session,
-                                    struct nz_error *err)
+static enum nz_status fetch_missing(struct comparison *c, struct nz_client_session *session,
+				    struct nz_error *err)
 {
 	const struct nz_batch *entry = &c->difference->entry;
 	struct nz_proof_request request = {.batch = entry->position};
@@ -200,8 +199,8 @@ static enum nz_status fetch_missing(struct comparison *c, struct nz_session *ses
 			if (c->check->result.differing + c->theirs.count + request.count >
 			    NZ_CHECK_MAX_ROWS)
 				return too_many(err);
-			NZ_TRY(nz_proof_records(session, c->check->schema, entry, c->leaves, &request,
-			                        on_record, c, err));
+			NZ_TRY(nz_client_proof_records(session, c->check->schema, entry, c->leaves,
+						       &request, on_record, c, err));
 			request.count = 0;
 		}
 	}
@@ -211,7 +210,7 @@ static enum nz_status fetch_missing(struct comparison *c, struct nz_session *ses
 /* ---- both ---- */
 
 static enum nz_status tell(struct comparison *c, struct nz_bytes key, enum nz_row_state state,
-                           struct nz_error *err)
+			   struct nz_error *err)
 {
 	const struct nz_check_options *options = c->check->options;
 	NZ_BUFFER(words);
@@ -237,13 +236,13 @@ static enum nz_status tell_all(struct comparison *c, struct nz_error *err)
 	size_t i = 0, j = 0;
 
 	while (i < c->ours.count || j < c->theirs.count) {
-		const struct nz_bytes ours = i < c->ours.count ? key_list_at(&c->ours, i)
-		                                               : (struct nz_bytes){0};
-		const struct nz_bytes theirs = j < c->theirs.count ? key_list_at(&c->theirs, j)
-		                                                   : (struct nz_bytes){0};
-		const int order = i == c->ours.count     ? 1
-		                  : j == c->theirs.count ? -1
-		                                         : nz_bytes_compare(ours, theirs);
+		const struct nz_bytes ours =
+		    i < c->ours.count ? key_list_at(&c->ours, i) : (struct nz_bytes){0};
+		const struct nz_bytes theirs =
+		    j < c->theirs.count ? key_list_at(&c->theirs, j) : (struct nz_bytes){0};
+		const int order = i == c->ours.count	 ? 1
+				  : j == c->theirs.count ? -1
+							 : nz_bytes_compare(ours, theirs);
 
 		if (order == 0)
 			NZ_TRY(tell(c, ours, NZ_ROW_CHANGED, err));
@@ -257,19 +256,19 @@ static enum nz_status tell_all(struct comparison *c, struct nz_error *err)
 	return NZ_OK;
 }
 
-enum nz_status compare_batch(struct check *check, struct nz_session *session,
-                             const struct check_difference *difference,
-                             const struct check_repair *repair, struct nz_error *err)
+enum nz_status compare_batch(struct check *check, struct nz_client_session *session,
+			     const struct check_difference *difference,
+			     const struct check_repair *repair, struct nz_error *err)
 {
 	struct comparison c NZ_CLEANUP(comparison_clear) = {
-		.check = check,
-		.difference = difference,
-		.table = &check->schema->tables[difference->entry.table],
-		.repair = repair};
+	    .check = check,
+	    .difference = difference,
+	    .table = &check->schema->tables[difference->entry.table],
+	    .repair = repair};
 
 	if (difference->found.count > (uint64_t)difference->entry.count + NZ_CHECK_MAX_ROWS)
 		return too_many(err);
-	NZ_TRY(nz_proof_leaves(session, &difference->entry, &c.leaves, err));
+	NZ_TRY(nz_client_proof_leaves(session, &difference->entry, &c.leaves, err));
 	NZ_TRY(sort_leaves(&c, err));
 	NZ_TRY(match_rows(&c, err));
 	NZ_TRY(fetch_missing(&c, session, err));

@@ -13,10 +13,10 @@
  * Rows that differ go to the options' row callback and into result.differing; with repair, into its
  * spools too. NZ_BUSY when the platform's source has moved meanwhile; NZ_MISMATCH with code 1003
  * when the platform's answer contradicts its manifest; NZ_LIMIT with code 1003 past
- * NZ_CHECK_MAX_ROWS rows; otherwise as nz_session_stream.
+ * NZ_CHECK_MAX_ROWS rows; otherwise as nz_client_session_stream.
  */
-enum nz_status compare_batch(struct check *check, struct nz_session *session,
-                             const struct check_difference *difference,
-                             const struct check_repair *repair, struct nz_error *err) NZ_MUST_USE;
+enum nz_status compare_batch(struct check *check, struct nz_client_session *session,
+			     const struct check_difference *difference,
+			     const struct check_repair *repair, struct nz_error *err) NZ_MUST_USE;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a sync would move, told from the checkpoint's manifest: the replica is opened for reading. */
+/* What a sync would move, told from the checkpoint's manifest: the replica is opened for reading.
+ */
 #include <stdlib.h>
 
 #include "client/fetch.h"
@@ -57,7 +58,7 @@ static enum nz_status read_held(struct dry *dry, struct nz_error *err)
 	dry->plan.touched = !unchanged;
 	NZ_TRY(ops->read_begin(dry->replica, err));
 	const enum nz_status status =
-		ops->batches(dry->replica, 0, dry->held_cap, on_held, dry, err);
+	    ops->batches(dry->replica, 0, dry->held_cap, on_held, dry, err);
 	ops->read_end(dry->replica);
 	NZ_TRY(status);
 	qsort(dry->held, dry->held_count, sizeof *dry->held, compare_held);
@@ -70,8 +71,8 @@ static enum nz_status on_entry(void *context, const struct nz_batch *batch, stru
 	const struct held wanted = {batch->root, batch->table};
 
 	(void)err;
-	if (dry->held_count > 0 && bsearch(&wanted, dry->held, dry->held_count, sizeof *dry->held,
-	                                   compare_held) != NULL)
+	if (dry->held_count > 0 &&
+	    bsearch(&wanted, dry->held, dry->held_count, sizeof *dry->held, compare_held) != NULL)
 		return NZ_OK;
 	dry->plan.batches_wanted++;
 	dry->plan.records_wanted += batch->count;
@@ -80,10 +81,10 @@ static enum nz_status on_entry(void *context, const struct nz_batch *batch, stru
 }
 
 static enum nz_status open_replica(struct dry *dry, const char *uri, size_t record_max_bytes,
-                                   struct nz_error *err)
+				   struct nz_error *err)
 {
 	const struct nz_replica_options options = {.read_only = true,
-	                                           .record_max_bytes = record_max_bytes};
+						   .record_max_bytes = record_max_bytes};
 	enum nz_status status = nz_replica_open(uri, &options, &dry->replica, err);
 
 	if (status == NZ_NOT_FOUND) {
@@ -98,8 +99,8 @@ static enum nz_status open_replica(struct dry *dry, const char *uri, size_t reco
 }
 
 enum nz_status nz_sync_dry_run(const struct nz_client *client, const char *replica_uri,
-                               const struct nz_sync_options *options, struct nz_sync_plan *plan,
-                               struct nz_error *err)
+			       const struct nz_sync_options *options, struct nz_sync_plan *plan,
+			       struct nz_error *err)
 {
 	struct dry dry NZ_CLEANUP(dry_clear) = {.replica = NULL};
 	NZ_SESSION(session);
@@ -108,19 +109,20 @@ enum nz_status nz_sync_dry_run(const struct nz_client *client, const char *repli
 
 	NZ_TRY(open_replica(&dry, replica_uri, client->record_max_bytes, err));
 	const struct nz_checkpoint *held = dry.has_checkpoint ? &dry.checkpoint : NULL;
-	NZ_TRY(nz_session_open(client, held != NULL ? &held->statement : NULL, NULL, &session, err));
+	NZ_TRY(nz_client_session_open(client, held != NULL ? &held->statement : NULL, NULL,
+				      &session, err));
 	const struct nz_statement *offered = &session->answer.statement;
 	NZ_TRY(nz_trust_statement(held, offered, (const char *)session->certificate.ptr,
-	                          options->accept_lineage, replica_uri, err));
-	dry.plan.rebuild = held != NULL && !nz_equal_ct(&offered->schema_sha256,
-	                                                &held->statement.schema_sha256,
-	                                                sizeof offered->schema_sha256);
+				  options->accept_lineage, replica_uri, err));
+	dry.plan.rebuild =
+	    held != NULL && !nz_equal_ct(&offered->schema_sha256, &held->statement.schema_sha256,
+					 sizeof offered->schema_sha256);
 	if (held != NULL && !dry.plan.rebuild)
 		NZ_TRY(read_held(&dry, err));
 	NZ_TRY(nz_fetch_manifest(session, NULL, on_entry, &dry, &schema, &local, err));
 	dry.plan.tables = schema->table_count;
 	dry.plan.statement = *offered;
-	nz_session_close(&session);
+	nz_client_session_close(&session);
 	*plan = dry.plan;
 	return NZ_OK;
 }

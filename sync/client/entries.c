@@ -7,7 +7,7 @@ void nz_entries_of_replica(struct nz_entries *entries, struct nz_replica *replic
 }
 
 enum nz_status nz_entries_of_spool(struct nz_entries *entries, struct nz_spool *spool,
-                                   struct nz_error *err)
+				   struct nz_error *err)
 {
 	*entries = (struct nz_entries){.spool = spool};
 	return nz_spool_rewind(spool, err);
@@ -58,8 +58,8 @@ static enum nz_status load(struct nz_entries *e, struct nz_entry_slot *slot, str
 {
 	slot->there = false;
 	if (e->spool != NULL) {
-		const enum nz_status status = nz_spool_next(e->spool, &slot->batch,
-		                                            sizeof slot->batch, &slot->key, err);
+		const enum nz_status status =
+		    nz_spool_next(e->spool, &slot->batch, sizeof slot->batch, &slot->key, err);
 
 		if (status == NZ_END)
 			return NZ_OK;
@@ -72,7 +72,7 @@ static enum nz_status load(struct nz_entries *e, struct nz_entry_slot *slot, str
 		slot->batch = e->chunk[e->chunk_at++];
 		nz_buffer_reset(&slot->key);
 		NZ_TRY(nz_buffer_append(&slot->key, slot->batch.first_key.ptr,
-		                        slot->batch.first_key.len));
+					slot->batch.first_key.len));
 	}
 	slot->batch.first_key = nz_buffer_bytes(&slot->key);
 	slot->there = true;
@@ -80,7 +80,7 @@ static enum nz_status load(struct nz_entries *e, struct nz_entry_slot *slot, str
 }
 
 enum nz_status nz_entries_next(struct nz_entries *e, const struct nz_batch **entry,
-                               const struct nz_batch **next, struct nz_error *err)
+			       const struct nz_batch **next, struct nz_error *err)
 {
 	if (!e->started) {
 		NZ_TRY(load(e, &e->ahead, err));
@@ -95,6 +95,6 @@ enum nz_status nz_entries_next(struct nz_entries *e, const struct nz_batch **ent
 	NZ_TRY(load(e, &e->ahead, err));
 	*entry = &e->current.batch;
 	*next = e->ahead.there && e->ahead.batch.table == e->current.batch.table ? &e->ahead.batch
-	                                                                         : NULL;
+										 : NULL;
 	return NZ_OK;
 }

@@ -14,7 +14,7 @@ struct nz_entry_slot {
 #define NZ_ENTRIES_CHUNK 256
 struct nz_entries {
 	struct nz_replica *replica; /* either */
-	struct nz_spool *spool;     /* or */
+	struct nz_spool *spool;	    /* or */
 	bool started;
 	struct nz_entry_slot current, ahead;
 	/* Entries of the replica, read some at a time. */
@@ -27,16 +27,16 @@ struct nz_entries {
 void nz_entries_of_replica(struct nz_entries *entries, struct nz_replica *replica);
 /* Items added with nz_entries_spool; rewound here. */
 enum nz_status nz_entries_of_spool(struct nz_entries *entries, struct nz_spool *spool,
-                                   struct nz_error *err) NZ_MUST_USE;
+				   struct nz_error *err) NZ_MUST_USE;
 void nz_entries_clear(struct nz_entries *entries);
 /*
- * The next entry, and in *next the one after it where that is of the same table, else NULL. Both are
- * valid until the next call. NZ_END.
+ * The next entry, and in *next the one after it where that is of the same table, else NULL. Both
+ * are valid until the next call. NZ_END.
  */
 enum nz_status nz_entries_next(struct nz_entries *entries, const struct nz_batch **entry,
-                               const struct nz_batch **next, struct nz_error *err) NZ_MUST_USE;
+			       const struct nz_batch **next, struct nz_error *err) NZ_MUST_USE;
 /* An entry into a spool: an nz_batch_sink over one. */
 enum nz_status nz_entries_spool(void *spool, const struct nz_batch *batch,
-                                struct nz_error *err) NZ_MUST_USE;
+				struct nz_error *err) NZ_MUST_USE;
 
 #endif

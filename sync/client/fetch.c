@@ -6,12 +6,12 @@
 #include "proto/error.h"
 
 struct batch_stream {
-	struct nz_session *session;
+	struct nz_client_session *session;
 	const struct nz_fetch *fetch;
 	const struct nz_fetch_run *run;
 	struct nz_fetch_outcome *outcome;
 	struct nz_hasher *hasher;
-	struct nz_hash *leaves; /* of the batch at hand: NZ_BATCH_MAX_RECORDS */
+	struct nz_hash *leaves;	       /* of the batch at hand: NZ_BATCH_MAX_RECORDS */
 	struct nz_writer_batch *batch; /* at hand; NULL between two */
 	struct nz_buffer key, last_key;
 };
@@ -42,19 +42,19 @@ static enum nz_status differs(const struct batch_stream *s, struct nz_error *err
 	const struct nz_batch *entry = expected(s);
 
 	return nz_fail_code(err, NZ_MISMATCH, NZ_API_ROOT_MISMATCH, "batch %llu (table %s) %s",
-	                    (unsigned long long)entry->position,
-	                    s->fetch->schema->tables[entry->table].name, how);
+			    (unsigned long long)entry->position,
+			    s->fetch->schema->tables[entry->table].name, how);
 }
 
 static enum nz_status rejected(const struct batch_stream *s, struct nz_error *err, const char *how)
 {
-	return nz_fail_code(err, NZ_MALFORMED, NZ_API_BATCH_REJECTED, "after %zu of %zu batches: %s",
-	                    s->outcome->done, s->run->count, how);
+	return nz_fail_code(err, NZ_MALFORMED, NZ_API_BATCH_REJECTED,
+			    "after %zu of %zu batches: %s", s->outcome->done, s->run->count, how);
 }
 
 /* B: the next batch that was asked for, and the moment to stop where one must. */
 static enum nz_status begin_batch(struct batch_stream *s, const struct nz_json *object,
-                                  struct nz_error *err)
+				  struct nz_error *err)
 {
 	static const char *const members[] = {"base", "position", "table", NULL};
 	struct nz_bytes table;
@@ -74,7 +74,7 @@ static enum nz_status begin_batch(struct batch_stream *s, const struct nz_json *
 		return rejected(s, err, "a batch that is not the next one asked for");
 	if (s->fetch->stopped != NULL && s->fetch->stopped(s->fetch->stopped_context))
 		return nz_fail(err, NZ_CANCELLED, "stopped");
-	if (nz_session_rekey_due(s->session)) {
+	if (nz_client_session_rekey_due(s->session)) {
 		s->outcome->rekey = true;
 		return nz_fail(err, NZ_CANCELLED, "the session is to be renewed");
 	}
@@ -88,7 +88,7 @@ static enum nz_status begin_batch(struct batch_stream *s, const struct nz_json *
 
 /* E: everything that the entry says must hold now. */
 static enum nz_status end_batch(struct batch_stream *s, const struct nz_json *object,
-                                struct nz_error *err)
+				struct nz_error *err)
 {
 	static const char *const members[] = {"count", "root", NULL};
 	const struct nz_crypto *crypto = s->fetch->crypto;
@@ -117,7 +117,7 @@ static enum nz_status end_batch(struct batch_stream *s, const struct nz_json *ob
 }
 
 static enum nz_status on_object(void *context, enum nz_block_type type,
-                                const struct nz_json *object, struct nz_error *err)
+				const struct nz_json *object, struct nz_error *err)
 {
 	struct batch_stream *s = context;
 
@@ -128,7 +128,7 @@ static enum nz_status on_object(void *context, enum nz_block_type type,
 		return end_batch(s, object, err);
 	case NZ_BLOCK_NOTICE:
 		if (nz_bytes_equal(nz_json_string(nz_json_get(object, "notice")),
-		                   nz_bytes_str("moved")))
+				   nz_bytes_str("moved")))
 			s->outcome->moved = true;
 		return NZ_OK;
 	default:
@@ -138,7 +138,7 @@ static enum nz_status on_object(void *context, enum nz_block_type type,
 
 /* Keys ascend strictly; whole records may repeat. The first is the entry's. */
 static enum nz_status check_key(struct batch_stream *s, struct nz_bytes record,
-                                struct nz_error *err)
+				struct nz_error *err)
 {
 	const struct nz_batch *entry = expected(s);
 	const struct nz_table *table = &s->fetch->schema->tables[entry->table];
@@ -165,8 +165,8 @@ static enum nz_status check_key(struct batch_stream *s, struct nz_bytes record,
 }
 
 static enum nz_status on_records(void *context, enum nz_block_type type,
-                                 const struct nz_bytes *plaintexts, size_t count,
-                                 struct nz_error *err)
+				 const struct nz_bytes *plaintexts, size_t count,
+				 struct nz_error *err)
 {
 	struct batch_stream *s = context;
 	struct nz_writer_batch *batch = s->batch;
@@ -177,7 +177,7 @@ static enum nz_status on_records(void *context, enum nz_block_type type,
 	if (count > entry->count - batch->count)
 		return differs(s, err, "has more records than it may");
 	NZ_TRY(s->fetch->crypto->hash_many(s->hasher, 0x00, plaintexts, count,
-	                                   s->leaves + batch->count));
+					   s->leaves + batch->count));
 	for (size_t i = 0; i < count; i++) {
 		if (plaintexts[i].len > entry->bytes - batch->arena.len)
 			return differs(s, err, "has more bytes than it may");
@@ -197,7 +197,7 @@ static enum nz_status on_records(void *context, enum nz_block_type type,
 static enum nz_status make_body(const struct nz_fetch_run *run, struct nz_buffer *out)
 {
 	struct nz_blocks_request request NZ_CLEANUP(nz_blocks_request_clear) = {
-		.positions = calloc(run->count, sizeof(uint64_t)), .count = run->count};
+	    .positions = calloc(run->count, sizeof(uint64_t)), .count = run->count};
 
 	if (request.positions == NULL)
 		return NZ_NO_MEMORY;
@@ -206,12 +206,12 @@ static enum nz_status make_body(const struct nz_fetch_run *run, struct nz_buffer
 	return nz_blocks_request_append(&request, out);
 }
 
-enum nz_status nz_fetch_batches(struct nz_session *session, const struct nz_fetch *fetch,
-                                const struct nz_fetch_run *run, struct nz_fetch_outcome *outcome,
-                                struct nz_error *err)
+enum nz_status nz_fetch_batches(struct nz_client_session *session, const struct nz_fetch *fetch,
+				const struct nz_fetch_run *run, struct nz_fetch_outcome *outcome,
+				struct nz_error *err)
 {
 	struct batch_stream stream NZ_CLEANUP(stream_clear) = {
-		.session = session, .fetch = fetch, .run = run, .outcome = outcome};
+	    .session = session, .fetch = fetch, .run = run, .outcome = outcome};
 	const struct nz_block_events events = {&stream, on_object, on_records};
 	NZ_BUFFER(body);
 
@@ -220,14 +220,14 @@ enum nz_status nz_fetch_batches(struct nz_session *session, const struct nz_fetc
 	stream.leaves = calloc(NZ_BATCH_MAX_RECORDS, sizeof *stream.leaves);
 	if (stream.leaves == NULL || make_body(run, &body) != NZ_OK)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a run of batches");
-	const enum nz_status status = nz_session_stream(session, NZ_STREAM_BATCHES, "POST", "/blocks",
-	                                                nz_buffer_bytes(&body), &events, err);
+	const enum nz_status status = nz_client_session_stream(
+	    session, NZ_STREAM_BATCHES, "POST", "/blocks", nz_buffer_bytes(&body), &events, err);
 	if (outcome->rekey)
 		return NZ_OK;
 	NZ_TRY(status);
 	if (outcome->done == run->count || outcome->moved)
 		return NZ_OK;
-	if (nz_session_rekey_due(session)) {
+	if (nz_client_session_rekey_due(session)) {
 		outcome->rekey = true;
 		return NZ_OK;
 	}

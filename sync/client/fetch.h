@@ -13,15 +13,15 @@
 
 /* What begins when the schema is proven: before the first entry goes to the sink. */
 typedef enum nz_status (*nz_fetch_begin)(void *context, const struct nz_schema *schema,
-                                         struct nz_error *err);
+					 struct nz_error *err);
 /*
- * Fetches the manifest of the session's statement and gives the schema to the caller. begin and sink
- * see entries before the root is proven: undo on failure. NZ_MISMATCH with code 1003; otherwise as
- * nz_session_stream. *local is true when begin or sink failed.
+ * Fetches the manifest of the session's statement and gives the schema to the caller. begin and
+ * sink see entries before the root is proven: undo on failure. NZ_MISMATCH with code 1003;
+ * otherwise as nz_client_session_stream. *local is true when begin or sink failed.
  */
-enum nz_status nz_fetch_manifest(struct nz_session *session, nz_fetch_begin begin,
-                                 nz_batch_sink sink, void *context, struct nz_schema **schema,
-                                 bool *local, struct nz_error *err) NZ_MUST_USE;
+enum nz_status nz_fetch_manifest(struct nz_client_session *session, nz_fetch_begin begin,
+				 nz_batch_sink sink, void *context, struct nz_schema **schema,
+				 bool *local, struct nz_error *err) NZ_MUST_USE;
 
 /* Batches to ask for in one request, ascending; what a run of them may weigh is the caller's. */
 struct nz_fetch_run {
@@ -37,7 +37,7 @@ struct nz_fetch {
 	struct nz_writer *writer;
 	/* Told about each batch begun and each run of records. May be NULL. */
 	void (*progress)(void *context, const struct nz_batch *entry, uint64_t records,
-	                 uint64_t bytes);
+			 uint64_t bytes);
 	void *context;
 	bool (*stopped)(void *context); /* between batches; may be NULL */
 	void *stopped_context;
@@ -50,12 +50,12 @@ struct nz_fetch_outcome {
 	bool local;  /* the failure is the writer's or the replica's */
 };
 /*
- * Asks for a run and hands each verified batch to the writer. NZ_OK with fewer than asked when moved
- * or rekey is set. NZ_MISMATCH with code 1003; otherwise as nz_session_stream. After a failure, and
- * after rekey or moved, the session is to be dropped.
+ * Asks for a run and hands each verified batch to the writer. NZ_OK with fewer than asked when
+ * moved or rekey is set. NZ_MISMATCH with code 1003; otherwise as nz_client_session_stream. After a
+ * failure, and after rekey or moved, the session is to be dropped.
  */
-enum nz_status nz_fetch_batches(struct nz_session *session, const struct nz_fetch *fetch,
-                                const struct nz_fetch_run *run, struct nz_fetch_outcome *outcome,
-                                struct nz_error *err) NZ_MUST_USE;
+enum nz_status nz_fetch_batches(struct nz_client_session *session, const struct nz_fetch *fetch,
+				const struct nz_fetch_run *run, struct nz_fetch_outcome *outcome,
+				struct nz_error *err) NZ_MUST_USE;
 
 #endif

@@ -38,7 +38,7 @@ static enum nz_status judged(enum nz_status status, bool local, struct nz_error 
 }
 
 static enum nz_status on_object(void *context, enum nz_block_type type,
-                                const struct nz_json *object, struct nz_error *err)
+				const struct nz_json *object, struct nz_error *err)
 {
 	struct manifest_stream *stream = context;
 	enum nz_status status;
@@ -60,8 +60,8 @@ static enum nz_status on_object(void *context, enum nz_block_type type,
 }
 
 static enum nz_status on_records(void *context, enum nz_block_type type,
-                                 const struct nz_bytes *plaintexts, size_t count,
-                                 struct nz_error *err)
+				 const struct nz_bytes *plaintexts, size_t count,
+				 struct nz_error *err)
 {
 	(void)context;
 	(void)type;
@@ -70,21 +70,21 @@ static enum nz_status on_records(void *context, enum nz_block_type type,
 	return nz_fail(err, NZ_INVALID, "records in a manifest"); /* the grammar has none */
 }
 
-enum nz_status nz_fetch_manifest(struct nz_session *session, nz_fetch_begin begin,
-                                 nz_batch_sink sink, void *context, struct nz_schema **schema,
-                                 bool *local, struct nz_error *err)
+enum nz_status nz_fetch_manifest(struct nz_client_session *session, nz_fetch_begin begin,
+				 nz_batch_sink sink, void *context, struct nz_schema **schema,
+				 bool *local, struct nz_error *err)
 {
 	static const char body[] = "{\"manifest\":true}";
 	const struct nz_client *client = session->client;
 	struct manifest_stream stream NZ_CLEANUP(stream_clear) = {
-		.begin = begin, .sink = sink, .context = context};
+	    .begin = begin, .sink = sink, .context = context};
 	const struct nz_block_events events = {&stream, on_object, on_records};
 
 	nz_manifest_init(&stream.manifest, client->crypto, &session->answer.statement,
-	                 client->record_max_bytes != 0 ? client->record_max_bytes
-	                                               : NZ_RECORD_MAX_BYTES);
-	enum nz_status status = nz_session_stream(session, NZ_STREAM_MANIFEST, "POST", "/blocks",
-	                                          nz_bytes_str(body), &events, err);
+			 client->record_max_bytes != 0 ? client->record_max_bytes
+						       : NZ_RECORD_MAX_BYTES);
+	enum nz_status status = nz_client_session_stream(
+	    session, NZ_STREAM_MANIFEST, "POST", "/blocks", nz_bytes_str(body), &events, err);
 	*local = stream.local;
 	NZ_TRY(status);
 	NZ_TRY(judged(nz_manifest_finish(&stream.manifest, err), false, err));

@@ -25,14 +25,14 @@ static void init_global(void)
 	global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-void nz_http_answer_clear(struct nz_http_answer *answer)
+void nz_https_answer_clear(struct nz_http_answer *answer)
 {
 	nz_buffer_clear(&answer->body);
 }
 
-void nz_http_free(struct nz_http **http)
+void nz_https_free(struct nz_https **http)
 {
-	struct nz_http *h = *http;
+	struct nz_https *h = *http;
 
 	if (h == NULL)
 		return;
@@ -46,7 +46,7 @@ void nz_http_free(struct nz_http **http)
 /* ---- callbacks of a transfer ---- */
 
 /* Remembers a failure of ours, which the transfer's own failure would hide. */
-static void keep(struct nz_http *h, enum nz_status status)
+static void keep(struct nz_https *h, enum nz_status status)
 {
 	if (h->failed == NZ_OK)
 		h->failed = status;
@@ -54,15 +54,16 @@ static void keep(struct nz_http *h, enum nz_status status)
 
 static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *context)
 {
-	struct nz_http *h = context;
+	struct nz_https *h = context;
 
 	(void)curl;
-	return nz_tls_watch_alerts(ssl_ctx, &h->alert) == NZ_OK ? CURLE_OK : CURLE_FAILED_INIT;
+	return nz_client_tls_watch_alerts(ssl_ctx, &h->alert) == NZ_OK ? CURLE_OK
+								       : CURLE_FAILED_INIT;
 }
 
 static int on_before_request(void *context, char *peer, char *local, int peer_port, int local_port)
 {
-	struct nz_http *h = context;
+	struct nz_https *h = context;
 
 	(void)peer;
 	(void)local;
@@ -76,14 +77,15 @@ static int on_before_request(void *context, char *peer, char *local, int peer_po
 }
 
 /* The exporter of the connection that answers must be the one of the first answer. */
-static bool check_connection(struct nz_http *h)
+static bool check_connection(struct nz_https *h)
 {
 	struct curl_tlssessioninfo *tls = NULL;
 	uint8_t exporter[NZ_HTTP_EXPORTER_BYTES];
 
 	if (curl_easy_getinfo(h->curl, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK || tls == NULL ||
 	    tls->backend != CURLSSLBACKEND_OPENSSL || tls->internals == NULL ||
-	    nz_tls_export(tls->internals, h->exporter_label, exporter, sizeof exporter) != NZ_OK) {
+	    nz_client_tls_export(tls->internals, h->exporter_label, exporter, sizeof exporter) !=
+		NZ_OK) {
 		keep(h, nz_fail(&h->error, NZ_CRYPTO, "the TLS connection gives no exporter"));
 		return false;
 	}
@@ -149,7 +151,7 @@ static void take_date(struct nz_http_answer *answer, struct nz_bytes value)
 
 static size_t on_header(char *text, size_t size, size_t count, void *context)
 {
-	struct nz_http *h = context;
+	struct nz_https *h = context;
 	const struct nz_bytes line = nz_bytes_of(text, size * count);
 	struct nz_bytes value;
 
@@ -169,14 +171,14 @@ static size_t on_header(char *text, size_t size, size_t count, void *context)
 		take_date(h->answer, value);
 	} else if (is_header(line, "Content-Type", &value)) {
 		h->sink_type = h->request->sink_content_type != NULL &&
-		               nz_bytes_equal(value, nz_bytes_str(h->request->sink_content_type));
+			       nz_bytes_equal(value, nz_bytes_str(h->request->sink_content_type));
 	}
 	return line.len;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
-	struct nz_http *h = context;
+	struct nz_https *h = context;
 	const struct nz_bytes piece = nz_bytes_of(bytes, size * count);
 	struct nz_http_answer *answer = h->answer;
 	enum nz_status status;
@@ -190,18 +192,17 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	if (success && h->request->sink != NULL) {
 		if (!h->sink_type) {
 			keep(h, nz_fail(&h->error, NZ_MALFORMED,
-			                "the platform's answer is not of the type asked for"));
+					"the platform's answer is not of the type asked for"));
 			return 0;
 		}
 		answer->sunk = true;
 		status = h->request->sink(h->request->sink_context, piece, &h->error);
 	} else {
-		answer->body.max =
-			success ? h->request->answer_max_bytes : NZ_HTTP_ERROR_MAX_BYTES;
+		answer->body.max = success ? h->request->answer_max_bytes : NZ_HTTP_ERROR_MAX_BYTES;
 		status = nz_buffer_append(&answer->body, piece.ptr, piece.len);
 		if (status != NZ_OK)
 			nz_fail(&h->error, status, "the platform's answer is over %zu bytes",
-			        answer->body.max);
+				answer->body.max);
 	}
 	h->last_ms = nz_clock_monotonic_ms(); /* what the sink took is not the network's fault */
 	if (status != NZ_OK) {
@@ -212,9 +213,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 }
 
 static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
-                       curl_off_t up)
+		       curl_off_t up)
 {
-	struct nz_http *h = context;
+	struct nz_https *h = context;
 
 	(void)down_total;
 	(void)down;
@@ -228,11 +229,11 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down, cu
 		h->uploaded = up;
 		h->last_ms = now;
 	}
-	const unsigned stall_s = h->request->stall_timeout_s != 0 ? h->request->stall_timeout_s
-	                                                          : h->stall_timeout_s;
+	const unsigned stall_s =
+	    h->request->stall_timeout_s != 0 ? h->request->stall_timeout_s : h->stall_timeout_s;
 	if (now - h->last_ms > (int64_t)stall_s * 1000) {
 		keep(h, nz_fail(&h->error, NZ_NETWORK, "%s: nothing was received for %u s",
-		                h->origin, stall_s));
+				h->origin, stall_s));
 		return 1;
 	}
 	return 0;
@@ -241,49 +242,49 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down, cu
 /* ---- a connection ---- */
 
 /* What holds for every request of the connection. */
-static bool set_up(struct nz_http *h, const struct nz_http_options *options)
+static bool set_up(struct nz_https *h, const struct nz_http_options *options)
 {
 	CURL *c = h->curl;
 	struct curl_blob root = {(void *)(uintptr_t)options->root_pem.ptr, options->root_pem.len,
-	                         CURL_BLOB_NOCOPY};
+				 CURL_BLOB_NOCOPY};
 	const unsigned connect_s = options->connect_timeout_s != 0 ? options->connect_timeout_s
-	                                                           : NZ_HTTP_CONNECT_TIMEOUT_S;
+								   : NZ_HTTP_CONNECT_TIMEOUT_S;
 	CURLcode r[] = {
-		curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https"),
-		curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L),
-		curl_easy_setopt(c, CURLOPT_PROXY, ""),
-		curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L),
-		curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1),
-		curl_easy_setopt(c, CURLOPT_MAXCONNECTS, 1L),
-		curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, 100000L),
-		curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L),
-		curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L),
-		curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)connect_s),
-		curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BYTES),
-		curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L),
-		/* TLS: one version, one suite, one root. */
-		curl_easy_setopt(c, CURLOPT_SSLVERSION,
-		                 (long)CURL_SSLVERSION_TLSv1_3 | (long)CURL_SSLVERSION_MAX_TLSv1_3),
-		curl_easy_setopt(c, CURLOPT_TLS13_CIPHERS, "TLS_AES_256_GCM_SHA384"),
-		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L),
-		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L),
-		curl_easy_setopt(c, CURLOPT_CAINFO, NULL),
-		curl_easy_setopt(c, CURLOPT_CAPATH, NULL),
-		curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &root),
-		curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L),
-		curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx),
-		curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, h),
-		/* Callbacks. */
-		curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_before_request),
-		curl_easy_setopt(c, CURLOPT_PREREQDATA, h),
-		curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header),
-		curl_easy_setopt(c, CURLOPT_HEADERDATA, h),
-		curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body),
-		curl_easy_setopt(c, CURLOPT_WRITEDATA, h),
-		curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress),
-		curl_easy_setopt(c, CURLOPT_XFERINFODATA, h),
-		curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L),
-		curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->curl_error),
+	    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https"),
+	    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L),
+	    curl_easy_setopt(c, CURLOPT_PROXY, ""),
+	    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L),
+	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1),
+	    curl_easy_setopt(c, CURLOPT_MAXCONNECTS, 1L),
+	    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, 100000L),
+	    curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L),
+	    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L),
+	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)connect_s),
+	    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BYTES),
+	    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L),
+	    /* TLS: one version, one suite, one root. */
+	    curl_easy_setopt(c, CURLOPT_SSLVERSION,
+			     (long)CURL_SSLVERSION_TLSv1_3 | (long)CURL_SSLVERSION_MAX_TLSv1_3),
+	    curl_easy_setopt(c, CURLOPT_TLS13_CIPHERS, "TLS_AES_256_GCM_SHA384"),
+	    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L),
+	    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L),
+	    curl_easy_setopt(c, CURLOPT_CAINFO, NULL),
+	    curl_easy_setopt(c, CURLOPT_CAPATH, NULL),
+	    curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &root),
+	    curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L),
+	    curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx),
+	    curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, h),
+	    /* Callbacks. */
+	    curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_before_request),
+	    curl_easy_setopt(c, CURLOPT_PREREQDATA, h),
+	    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header),
+	    curl_easy_setopt(c, CURLOPT_HEADERDATA, h),
+	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body),
+	    curl_easy_setopt(c, CURLOPT_WRITEDATA, h),
+	    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress),
+	    curl_easy_setopt(c, CURLOPT_XFERINFODATA, h),
+	    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L),
+	    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->curl_error),
 	};
 
 	for (size_t i = 0; i < sizeof r / sizeof r[0]; i++)
@@ -292,15 +293,15 @@ static bool set_up(struct nz_http *h, const struct nz_http_options *options)
 	return true;
 }
 
-enum nz_status nz_http_new(const struct nz_http_options *options, struct nz_http **out,
-                           struct nz_error *err)
+enum nz_status nz_https_new(const struct nz_http_options *options, struct nz_https **out,
+			    struct nz_error *err)
 {
-	struct nz_http *h NZ_CLEANUP(nz_http_free) = NULL;
+	struct nz_https *h NZ_CLEANUP(nz_https_free) = NULL;
 
 	pthread_once(&global_once, init_global);
 	if (global_result != CURLE_OK)
 		return nz_fail(err, NZ_CRYPTO, "libcurl does not start: %s",
-		               curl_easy_strerror(global_result));
+			       curl_easy_strerror(global_result));
 	h = calloc(1, sizeof *h);
 	if (h == NULL)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a connection");
@@ -309,8 +310,8 @@ enum nz_status nz_http_new(const struct nz_http_options *options, struct nz_http
 	if (h->curl == NULL || h->origin == NULL)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a connection");
 	h->exporter_label = options->exporter_label;
-	h->stall_timeout_s = options->stall_timeout_s != 0 ? options->stall_timeout_s
-	                                                   : NZ_HTTP_STALL_TIMEOUT_S;
+	h->stall_timeout_s =
+	    options->stall_timeout_s != 0 ? options->stall_timeout_s : NZ_HTTP_STALL_TIMEOUT_S;
 	h->stopped = options->stopped;
 	h->context = options->context;
 	if (!set_up(h, options))
@@ -342,10 +343,10 @@ static bool make_headers(const struct nz_http_request *request, struct curl_slis
 	bool made = add_header(list, "Expect:") && add_header(list, "Accept:");
 
 	if (request->content_type != NULL)
-		made = made &&
-		       nz_buffer_appendf(&type, "Content-Type: %s", request->content_type) ==
-		               NZ_OK &&
-		       nz_buffer_cstr(&type) != NULL && add_header(list, (const char *)type.ptr);
+		made =
+		    made &&
+		    nz_buffer_appendf(&type, "Content-Type: %s", request->content_type) == NZ_OK &&
+		    nz_buffer_cstr(&type) != NULL && add_header(list, (const char *)type.ptr);
 	for (size_t i = 0; i < sizeof request->headers / sizeof request->headers[0]; i++) {
 		if (request->headers[i] == NULL)
 			break;
@@ -354,8 +355,8 @@ static bool make_headers(const struct nz_http_request *request, struct curl_slis
 	return made;
 }
 
-static bool set_request(struct nz_http *h, const struct nz_http_request *request,
-                        struct curl_slist *headers)
+static bool set_request(struct nz_https *h, const struct nz_http_request *request,
+			struct curl_slist *headers)
 {
 	CURL *c = h->curl;
 	NZ_BUFFER(url);
@@ -371,7 +372,7 @@ static bool set_request(struct nz_http *h, const struct nz_http_request *request
 		r = curl_easy_setopt(c, CURLOPT_POST, 1L);
 		if (r == CURLE_OK)
 			r = curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
-			                     (curl_off_t)request->body.len);
+					     (curl_off_t)request->body.len);
 		if (r == CURLE_OK)
 			r = curl_easy_setopt(c, CURLOPT_POSTFIELDS, request->body.ptr);
 	}
@@ -386,15 +387,15 @@ static bool set_request(struct nz_http *h, const struct nz_http_request *request
 	return r == CURLE_OK;
 }
 
-enum nz_status nz_http_do(struct nz_http *h, const struct nz_http_request *request,
-                          struct nz_http_answer *answer, struct nz_error *err)
+enum nz_status nz_https_do(struct nz_https *h, const struct nz_http_request *request,
+			   struct nz_http_answer *answer, struct nz_error *err)
 {
 	struct curl_slist *headers NZ_CLEANUP(free_list) = NULL;
 	long code = 0;
 
 	if (!make_headers(request, &headers) || !set_request(h, request, headers))
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a request");
-	nz_http_answer_clear(answer);
+	nz_https_answer_clear(answer);
 	*answer = (struct nz_http_answer){0};
 	h->request = request;
 	h->answer = answer;
@@ -415,19 +416,19 @@ enum nz_status nz_http_do(struct nz_http *h, const struct nz_http_request *reque
 		return h->failed;
 	}
 	if (result != CURLE_OK)
-		return nz_http_explain(h, (int)result, err);
+		return nz_https_explain(h, (int)result, err);
 	if (curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &code) != CURLE_OK || code == 0)
 		return nz_fail(err, NZ_MALFORMED, "%s does not speak HTTP", h->origin);
 	answer->status = (int)code;
 	return NZ_OK;
 }
 
-const uint8_t *nz_http_exporter(const struct nz_http *http)
+const uint8_t *nz_https_exporter(const struct nz_https *http)
 {
 	return http->has_exporter ? http->exporter : NULL;
 }
 
-uint64_t nz_http_received(const struct nz_http *http)
+uint64_t nz_https_received(const struct nz_https *http)
 {
 	return http->received;
 }

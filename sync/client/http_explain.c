@@ -8,9 +8,10 @@
 
 #include <curl/curl.h>
 
-_Static_assert(sizeof(((struct nz_http *)0)->curl_error) >= CURL_ERROR_SIZE, "libcurl's message fits");
+_Static_assert(sizeof(((struct nz_https *)0)->curl_error) >= CURL_ERROR_SIZE,
+	       "libcurl's message fits");
 
-static const char *detail(const struct nz_http *h, CURLcode result)
+static const char *detail(const struct nz_https *h, CURLcode result)
 {
 	return h->curl_error[0] != '\0' ? h->curl_error : curl_easy_strerror(result);
 }
@@ -21,23 +22,24 @@ static bool is_version_or_suite(int alert)
 	       alert == NZ_TLS_ALERT_INSUFFICIENT_SECURITY;
 }
 
-static enum nz_status explain_tls(const struct nz_http *h, CURLcode result, struct nz_error *err)
+static enum nz_status explain_tls(const struct nz_https *h, CURLcode result, struct nz_error *err)
 {
 	if (is_version_or_suite(h->alert.received))
-		return nz_fail_code(err, NZ_REFUSED, 2001,
-		                    "%s refuses TLS 1.3 with TLS_AES_256_GCM_SHA384 (alert %d), and nz "
-		                    "speaks nothing else",
-		                    h->origin, h->alert.received);
+		return nz_fail_code(
+		    err, NZ_REFUSED, 2001,
+		    "%s refuses TLS 1.3 with TLS_AES_256_GCM_SHA384 (alert %d), and nz "
+		    "speaks nothing else",
+		    h->origin, h->alert.received);
 	/* An alert of ours: the peer broke the protocol, or offered what we do not take. */
 	if (h->alert.sent != 0)
 		return nz_fail_code(err, NZ_REFUSED, 2001,
-		                    "%s does not speak TLS 1.3 with TLS_AES_256_GCM_SHA384: %s", h->origin,
-		                    detail(h, result));
+				    "%s does not speak TLS 1.3 with TLS_AES_256_GCM_SHA384: %s",
+				    h->origin, detail(h, result));
 	return nz_fail(err, NZ_NETWORK, "%s: the TLS handshake failed: %s", h->origin,
-	               detail(h, result));
+		       detail(h, result));
 }
 
-enum nz_status nz_http_explain(const struct nz_http *h, int result, struct nz_error *err)
+enum nz_status nz_https_explain(const struct nz_https *h, int result, struct nz_error *err)
 {
 	const char *why = detail(h, (CURLcode)result);
 
@@ -46,17 +48,19 @@ enum nz_status nz_http_explain(const struct nz_http *h, int result, struct nz_er
 		return explain_tls(h, (CURLcode)result, err);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
-		return nz_fail_code(err, NZ_REFUSED, 1001,
-		                    "the certificate of %s is not to be trusted by the root given: %s",
-		                    h->origin, why);
+		return nz_fail_code(
+		    err, NZ_REFUSED, 1001,
+		    "the certificate of %s is not to be trusted by the root given: %s", h->origin,
+		    why);
 	case CURLE_SSL_CACERT_BADFILE:
-		return nz_fail_code(err, NZ_MALFORMED, 1010, "the root certificate cannot be read: %s",
-		                    why);
+		return nz_fail_code(err, NZ_MALFORMED, 1010,
+				    "the root certificate cannot be read: %s", why);
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_HTTP2:
 	case CURLE_BAD_CONTENT_ENCODING:
-		return nz_fail_code(err, NZ_NETWORK, 0, "%s does not speak HTTP: %s", h->origin, why);
+		return nz_fail_code(err, NZ_NETWORK, 0, "%s does not speak HTTP: %s", h->origin,
+				    why);
 	case CURLE_OUT_OF_MEMORY:
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a transfer");
 	case CURLE_COULDNT_RESOLVE_HOST:

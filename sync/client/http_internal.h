@@ -8,7 +8,7 @@
 #include "client/http.h"
 #include "client/tls_exporter.h"
 
-struct nz_http {
+struct nz_https {
 	void *curl; /* the easy handle */
 	char *origin;
 	const char *exporter_label;
@@ -34,6 +34,6 @@ struct nz_http {
 };
 
 /* A failed transfer (a CURLcode) as a status and a message for the operator. */
-enum nz_status nz_http_explain(const struct nz_http *h, int result, struct nz_error *err);
+enum nz_status nz_https_explain(const struct nz_https *h, int result, struct nz_error *err);
 
 #endif

@@ -4,11 +4,10 @@
 #define POSITION_MAX (((int64_t)1 << 53) - 1)
 
 void nz_manifest_init(struct nz_manifest *m, const struct nz_crypto *crypto,
-                      const struct nz_statement *statement, size_t record_max_bytes)
+		      const struct nz_statement *statement, size_t record_max_bytes)
 {
-	*m = (struct nz_manifest){.crypto = crypto,
-	                          .statement = statement,
-	                          .record_max_bytes = record_max_bytes};
+	*m = (struct nz_manifest){
+	    .crypto = crypto, .statement = statement, .record_max_bytes = record_max_bytes};
 }
 
 void nz_manifest_clear(struct nz_manifest *m)
@@ -20,7 +19,7 @@ void nz_manifest_clear(struct nz_manifest *m)
 }
 
 int nz_manifest_key_compare(const struct nz_table *table, struct nz_bytes key,
-                            struct nz_bytes first_key)
+			    struct nz_bytes first_key)
 {
 	if (table->key_count == 0 && key.len > NZ_BATCH_FIRST_KEY_MAX_BYTES)
 		key.len = NZ_BATCH_FIRST_KEY_MAX_BYTES;
@@ -28,7 +27,7 @@ int nz_manifest_key_compare(const struct nz_table *table, struct nz_bytes key,
 }
 
 enum nz_status nz_manifest_schema(struct nz_manifest *m, const struct nz_json *object,
-                                  struct nz_error *err)
+				  struct nz_error *err)
 {
 	NZ_SCHEMA(schema);
 	struct nz_hash hash;
@@ -40,7 +39,8 @@ enum nz_status nz_manifest_schema(struct nz_manifest *m, const struct nz_json *o
 		return nz_error_prefix(err, status, "the platform's schema");
 	NZ_TRY(nz_schema_hash(m->crypto, schema, &hash));
 	if (!nz_equal_ct(hash.bytes, m->statement->schema_sha256.bytes, sizeof hash.bytes))
-		return nz_fail(err, NZ_MISMATCH, "the schema is not the one that the statement names");
+		return nz_fail(err, NZ_MISMATCH,
+			       "the schema is not the one that the statement names");
 	NZ_TRY(nz_dataset_root_init(&m->root, m->crypto, schema));
 	m->schema = schema;
 	schema = NULL;
@@ -50,12 +50,12 @@ enum nz_status nz_manifest_schema(struct nz_manifest *m, const struct nz_json *o
 static enum nz_status lies(struct nz_error *err, const struct nz_manifest *m, const char *how)
 {
 	return nz_fail(err, NZ_MISMATCH, "the manifest's entry %llu %s",
-	               (unsigned long long)m->root.batches, how);
+		       (unsigned long long)m->root.batches, how);
 }
 
 /* Where the entry's table stands after the one before: the same, or the next. */
 static enum nz_status check_table(const struct nz_manifest *m, const struct nz_batch *batch,
-                                  struct nz_error *err)
+				  struct nz_error *err)
 {
 	const bool first = m->root.batches == 0;
 	const bool same = !first && batch->table == m->table;
@@ -66,8 +66,7 @@ static enum nz_status check_table(const struct nz_manifest *m, const struct nz_b
 	if (same && (m->empty || batch->count == 0))
 		return lies(err, m, "stands beside an empty batch");
 	if (same) {
-		const int order =
-			nz_bytes_compare(nz_buffer_bytes(&m->last_key), batch->first_key);
+		const int order = nz_bytes_compare(nz_buffer_bytes(&m->last_key), batch->first_key);
 
 		/* Whole records may repeat, and their keys are cut. */
 		if (order > 0 || (order == 0 && table->key_count > 0))
@@ -77,7 +76,7 @@ static enum nz_status check_table(const struct nz_manifest *m, const struct nz_b
 }
 
 static enum nz_status check_entry(const struct nz_manifest *m, const struct nz_batch *batch,
-                                  struct nz_error *err)
+				  struct nz_error *err)
 {
 	const struct nz_table *table = &m->schema->tables[batch->table];
 
@@ -86,20 +85,20 @@ static enum nz_status check_entry(const struct nz_manifest *m, const struct nz_b
 	if (batch->bytes > NZ_BATCH_MAX_BYTES && batch->count > 1)
 		return lies(err, m, "is over 4 MiB");
 	if (batch->count == 0 ? batch->bytes != 0 || batch->first_key.len != 0
-	                      : batch->first_key.len == 0)
+			      : batch->first_key.len == 0)
 		return lies(err, m, "contradicts itself");
 	if (table->key_count == 0 && batch->first_key.len > NZ_BATCH_FIRST_KEY_MAX_BYTES)
 		return lies(err, m, "has a first key that is too long");
 	if (batch->bytes > m->record_max_bytes && batch->count == 1)
 		return nz_fail(err, NZ_LIMIT,
-		               "table %s has a record of %llu bytes, over the limit of %zu (see "
-		               "--record-limit)",
-		               table->name, (unsigned long long)batch->bytes, m->record_max_bytes);
+			       "table %s has a record of %llu bytes, over the limit of %zu (see "
+			       "--record-limit)",
+			       table->name, (unsigned long long)batch->bytes, m->record_max_bytes);
 	return check_table(m, batch, err);
 }
 
 static enum nz_status add_entry(struct nz_manifest *m, const struct nz_json *json,
-                                nz_batch_sink sink, void *context, struct nz_error *err)
+				nz_batch_sink sink, void *context, struct nz_error *err)
 {
 	struct nz_batch batch = {.position = m->root.batches};
 
@@ -122,7 +121,7 @@ static enum nz_status add_entry(struct nz_manifest *m, const struct nz_json *jso
 }
 
 enum nz_status nz_manifest_part(struct nz_manifest *m, const struct nz_json *object,
-                                nz_batch_sink sink, void *context, struct nz_error *err)
+				nz_batch_sink sink, void *context, struct nz_error *err)
 {
 	static const char *const members[] = {"entries", "from", NULL};
 	struct nz_json *entries;
@@ -135,7 +134,7 @@ enum nz_status nz_manifest_part(struct nz_manifest *m, const struct nz_json *obj
 	NZ_TRY(nz_json_get_array(object, "entries", &entries, err));
 	if ((uint64_t)from != m->root.batches)
 		return nz_fail(err, NZ_MALFORMED, "a manifest part from %lld, expected %llu",
-		               (long long)from, (unsigned long long)m->root.batches);
+			       (long long)from, (unsigned long long)m->root.batches);
 	for (size_t i = 0; i < nz_json_count(entries); i++)
 		NZ_TRY(add_entry(m, nz_json_at(entries, i), sink, context, err));
 	return NZ_OK;
@@ -153,12 +152,12 @@ enum nz_status nz_manifest_finish(struct nz_manifest *m, struct nz_error *err)
 		return nz_fail(err, NZ_MISMATCH, "the manifest leaves tables out");
 	if (m->root.records != (uint64_t)s->records || m->root.batches != (uint64_t)s->batches ||
 	    m->root.bytes != (uint64_t)s->bytes)
-		return nz_fail(err, NZ_MISMATCH,
-		               "the manifest has %llu records in %llu batches, the statement %lld in "
-		               "%lld",
-		               (unsigned long long)m->root.records,
-		               (unsigned long long)m->root.batches, (long long)s->records,
-		               (long long)s->batches);
+		return nz_fail(
+		    err, NZ_MISMATCH,
+		    "the manifest has %llu records in %llu batches, the statement %lld in "
+		    "%lld",
+		    (unsigned long long)m->root.records, (unsigned long long)m->root.batches,
+		    (long long)s->records, (long long)s->batches);
 	NZ_TRY(nz_dataset_root_get(&m->root, &root));
 	if (!nz_equal_ct(root.bytes, s->merkle_root.bytes, sizeof root.bytes))
 		return nz_fail(err, NZ_MISMATCH, "the manifest's root is not the signed one");

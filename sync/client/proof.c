@@ -10,27 +10,26 @@
 static bool is_moved(enum nz_block_type type, const struct nz_json *object)
 {
 	return type == NZ_BLOCK_NOTICE &&
-	       nz_bytes_equal(nz_json_string(nz_json_get(object, "notice")),
-	                      nz_bytes_str("moved"));
+	       nz_bytes_equal(nz_json_string(nz_json_get(object, "notice")), nz_bytes_str("moved"));
 }
 
 static enum nz_status moved(struct nz_error *err)
 {
 	return nz_fail_code(err, NZ_BUSY, NZ_API_BUSY,
-	                    "the platform's source has changed meanwhile: run it again");
+			    "the platform's source has changed meanwhile: run it again");
 }
 
 static enum nz_status contradicts(struct nz_error *err, const struct nz_batch *entry,
-                                  const char *what)
+				  const char *what)
 {
 	return nz_fail_code(err, NZ_MISMATCH, NZ_API_ROOT_MISMATCH,
-	                    "the platform's %s of batch %llu contradict its manifest", what,
-	                    (unsigned long long)entry->position);
+			    "the platform's %s of batch %llu contradict its manifest", what,
+			    (unsigned long long)entry->position);
 }
 
-static enum nz_status stream(struct nz_session *session, enum nz_stream_kind kind,
-                             const struct nz_proof_request *request,
-                             const struct nz_block_events *events, struct nz_error *err)
+static enum nz_status stream(struct nz_client_session *session, enum nz_stream_kind kind,
+			     const struct nz_proof_request *request,
+			     const struct nz_block_events *events, struct nz_error *err)
 {
 	NZ_BUFFER(target);
 
@@ -38,8 +37,8 @@ static enum nz_status stream(struct nz_session *session, enum nz_stream_kind kin
 	NZ_TRY(nz_proof_request_append(request, &target));
 	if (nz_buffer_cstr(&target) == NULL)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a request");
-	return nz_session_stream(session, kind, "GET", (const char *)target.ptr,
-	                         (struct nz_bytes){0}, events, err);
+	return nz_client_session_stream(session, kind, "GET", (const char *)target.ptr,
+					(struct nz_bytes){0}, events, err);
 }
 
 /* ---- leaves ---- */
@@ -52,7 +51,7 @@ struct leaves_stream {
 };
 
 static enum nz_status on_leaves_object(void *context, enum nz_block_type type,
-                                       const struct nz_json *object, struct nz_error *err)
+				       const struct nz_json *object, struct nz_error *err)
 {
 	struct leaves_stream *s = context;
 
@@ -62,8 +61,8 @@ static enum nz_status on_leaves_object(void *context, enum nz_block_type type,
 }
 
 static enum nz_status on_leaves(void *context, enum nz_block_type type,
-                                const struct nz_bytes *plaintexts, size_t count,
-                                struct nz_error *err)
+				const struct nz_bytes *plaintexts, size_t count,
+				struct nz_error *err)
 {
 	struct leaves_stream *s = context;
 
@@ -71,7 +70,8 @@ static enum nz_status on_leaves(void *context, enum nz_block_type type,
 	for (size_t i = 0; i < count; i++) {
 		const size_t n = plaintexts[i].len / sizeof(struct nz_hash);
 
-		if (plaintexts[i].len % sizeof(struct nz_hash) != 0 || n > s->entry->count - s->count)
+		if (plaintexts[i].len % sizeof(struct nz_hash) != 0 ||
+		    n > s->entry->count - s->count)
 			return contradicts(err, s->entry, "leaves");
 		memcpy(s->leaves + s->count, plaintexts[i].ptr, plaintexts[i].len);
 		s->count += n;
@@ -80,9 +80,10 @@ static enum nz_status on_leaves(void *context, enum nz_block_type type,
 }
 
 static enum nz_status check_leaves(const struct nz_crypto *crypto, const struct leaves_stream *s,
-                                   struct nz_error *err)
+				   struct nz_error *err)
 {
-	struct nz_hash *scratch = calloc(s->entry->count > 0 ? s->entry->count : 1, sizeof *scratch);
+	struct nz_hash *scratch =
+	    calloc(s->entry->count > 0 ? s->entry->count : 1, sizeof *scratch);
 	struct nz_hasher *hasher = NULL;
 	struct nz_merkle tree;
 	struct nz_hash root;
@@ -106,8 +107,9 @@ static enum nz_status check_leaves(const struct nz_crypto *crypto, const struct 
 	return NZ_OK;
 }
 
-enum nz_status nz_proof_leaves(struct nz_session *session, const struct nz_batch *entry,
-                               struct nz_hash **leaves, struct nz_error *err)
+enum nz_status nz_client_proof_leaves(struct nz_client_session *session,
+				      const struct nz_batch *entry, struct nz_hash **leaves,
+				      struct nz_error *err)
 {
 	const struct nz_proof_request request = {.batch = entry->position};
 	struct leaves_stream s = {.entry = entry};
@@ -130,7 +132,7 @@ enum nz_status nz_proof_leaves(struct nz_session *session, const struct nz_batch
 /* ---- records ---- */
 
 struct records_stream {
-	const struct nz_session *session;
+	const struct nz_client_session *session;
 	const struct nz_schema *schema;
 	const struct nz_batch *entry;
 	const struct nz_hash *leaves;
@@ -139,13 +141,13 @@ struct records_stream {
 	void *context;
 	struct nz_hasher *hasher;
 	struct nz_hash entry_leaf; /* in the dataset tree */
-	size_t count;              /* records taken */
+	size_t count;		   /* records taken */
 	bool moved;
 };
 
 /* The entry as the platform repeats it must be ours, and gives its leaf in the dataset tree. */
 static enum nz_status check_entry(struct records_stream *s, const struct nz_json *json,
-                                  struct nz_error *err)
+				  struct nz_error *err)
 {
 	const struct nz_crypto *crypto = s->session->client->crypto;
 	struct nz_batch said = {0};
@@ -163,8 +165,8 @@ static enum nz_status check_entry(struct records_stream *s, const struct nz_json
 }
 
 static enum nz_status read_path(const struct nz_json *object, const char *name,
-                                struct nz_hash path[NZ_MERKLE_MAX_PROOF], size_t *len,
-                                struct nz_error *err)
+				struct nz_hash path[NZ_MERKLE_MAX_PROOF], size_t *len,
+				struct nz_error *err)
 {
 	struct nz_json *array;
 
@@ -174,16 +176,16 @@ static enum nz_status read_path(const struct nz_json *object, const char *name,
 		return nz_fail(err, NZ_MALFORMED, "member '%s' is too long", name);
 	for (size_t i = 0; i < *len; i++)
 		NZ_TRY(nz_hex_decode(nz_json_string(nz_json_at(array, i)), path[i].bytes,
-		                     sizeof path[i].bytes));
+				     sizeof path[i].bytes));
 	return NZ_OK;
 }
 
 /* P: position, index, and the two paths: leaf to batch root, batch to dataset root. */
 static enum nz_status on_proof(void *context, enum nz_block_type type, const struct nz_json *object,
-                               struct nz_error *err)
+			       struct nz_error *err)
 {
-	static const char *const members[] = {"batch_proof", "entry",        "index",
-	                                      "position",    "record_proof", NULL};
+	static const char *const members[] = {"batch_proof", "entry",	     "index",
+					      "position",    "record_proof", NULL};
 	struct records_stream *s = context;
 	const struct nz_crypto *crypto = s->session->client->crypto;
 	const struct nz_statement *statement = &s->session->answer.statement;
@@ -208,20 +210,20 @@ static enum nz_status on_proof(void *context, enum nz_block_type type, const str
 	NZ_TRY(check_entry(s, entry, err));
 	NZ_TRY(read_path(object, "record_proof", path, &len, err));
 	if (nz_merkle_check_inclusion(crypto, s->hasher, &s->leaves[index], (uint64_t)index,
-	                              s->entry->count, path, len, &s->entry->root) != NZ_OK)
+				      s->entry->count, path, len, &s->entry->root) != NZ_OK)
 		return contradicts(err, s->entry, "proofs");
 	NZ_TRY(read_path(object, "batch_proof", path, &len, err));
 	/* Leaf 0 of the dataset tree is the schema's. */
 	if (nz_merkle_check_inclusion(crypto, s->hasher, &s->entry_leaf, s->entry->position + 1,
-	                              (uint64_t)statement->batches + 1, path, len,
-	                              &statement->merkle_root) != NZ_OK)
+				      (uint64_t)statement->batches + 1, path, len,
+				      &statement->merkle_root) != NZ_OK)
 		return contradicts(err, s->entry, "proofs");
 	return NZ_OK;
 }
 
 static enum nz_status on_records(void *context, enum nz_block_type type,
-                                 const struct nz_bytes *plaintexts, size_t count,
-                                 struct nz_error *err)
+				 const struct nz_bytes *plaintexts, size_t count,
+				 struct nz_error *err)
 {
 	struct records_stream *s = context;
 
@@ -233,7 +235,7 @@ static enum nz_status on_records(void *context, enum nz_block_type type,
 			return contradicts(err, s->entry, "records");
 		const uint32_t index = s->request->records[s->count];
 		NZ_TRY(s->session->client->crypto->hash_many(s->hasher, 0x00, &plaintexts[i], 1,
-		                                             &leaf));
+							     &leaf));
 		if (!nz_equal_ct(&leaf, &s->leaves[index], sizeof leaf))
 			return contradicts(err, s->entry, "records");
 		NZ_TRY(s->sink(s->context, index, plaintexts[i], err));
@@ -242,19 +244,20 @@ static enum nz_status on_records(void *context, enum nz_block_type type,
 	return NZ_OK;
 }
 
-enum nz_status nz_proof_records(struct nz_session *session, const struct nz_schema *schema,
-                                const struct nz_batch *entry, const struct nz_hash *leaves,
-                                const struct nz_proof_request *request, nz_proof_sink sink,
-                                void *context, struct nz_error *err)
+enum nz_status nz_client_proof_records(struct nz_client_session *session,
+				       const struct nz_schema *schema, const struct nz_batch *entry,
+				       const struct nz_hash *leaves,
+				       const struct nz_proof_request *request, nz_proof_sink sink,
+				       void *context, struct nz_error *err)
 {
 	const struct nz_crypto *crypto = session->client->crypto;
 	struct records_stream s = {.session = session,
-	                           .schema = schema,
-	                           .entry = entry,
-	                           .leaves = leaves,
-	                           .request = request,
-	                           .sink = sink,
-	                           .context = context};
+				   .schema = schema,
+				   .entry = entry,
+				   .leaves = leaves,
+				   .request = request,
+				   .sink = sink,
+				   .context = context};
 	const struct nz_block_events events = {&s, on_proof, on_records};
 
 	NZ_TRY(crypto->hasher_new(&s.hasher));

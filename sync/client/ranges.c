@@ -7,7 +7,7 @@
 #define POLL_RECORDS 1024
 
 enum nz_status nz_ranges_init(struct nz_ranges *r, const struct nz_crypto *crypto,
-                              struct nz_replica *replica, const struct nz_schema *schema)
+			      struct nz_replica *replica, const struct nz_schema *schema)
 {
 	*r = (struct nz_ranges){.crypto = crypto, .replica = replica, .schema = schema};
 	return crypto->hasher_new(&r->hasher);
@@ -75,7 +75,8 @@ static enum nz_status add_row(struct nz_ranges *r, struct nz_merkle *tree, struc
 {
 	struct nz_hash leaf;
 
-	if (r->count == sizeof r->lens / sizeof r->lens[0] || r->arena.len + record.len > HASH_BYTES)
+	if (r->count == sizeof r->lens / sizeof r->lens[0] ||
+	    r->arena.len + record.len > HASH_BYTES)
 		NZ_TRY(flush(r, tree));
 	if (record.len > HASH_BYTES) {
 		NZ_TRY(r->crypto->hash_many(r->hasher, 0x00, &record, 1, &leaf));
@@ -88,7 +89,7 @@ static enum nz_status add_row(struct nz_ranges *r, struct nz_merkle *tree, struc
 
 /* Whether the pending row still belongs to the entry, of which `seen` rows were found. */
 static bool belongs(const struct nz_ranges *r, const struct nz_batch *entry,
-                    const struct nz_batch *next, uint64_t seen)
+		    const struct nz_batch *next, uint64_t seen)
 {
 	const struct nz_table *table = &r->schema->tables[entry->table];
 
@@ -102,8 +103,8 @@ static bool belongs(const struct nz_ranges *r, const struct nz_batch *entry,
 }
 
 enum nz_status nz_ranges_next(struct nz_ranges *r, const struct nz_batch *entry,
-                              const struct nz_batch *next, struct nz_range *out,
-                              struct nz_error *err)
+			      const struct nz_batch *next, struct nz_range *out,
+			      struct nz_error *err)
 {
 	struct nz_range range = {.count = 0};
 	struct nz_merkle tree;
@@ -115,7 +116,7 @@ enum nz_status nz_ranges_next(struct nz_ranges *r, const struct nz_batch *entry,
 	while (!r->ended) {
 		if (!r->pending) {
 			const enum nz_status status =
-				r->replica->ops->scan_ops.next(r->scan, &r->row, err);
+			    r->replica->ops->scan_ops.next(r->scan, &r->row, err);
 
 			r->ended = status == NZ_END;
 			if (r->ended)
@@ -153,7 +154,7 @@ static enum nz_status on_cut(void *context, const struct nz_batch *batch, struct
 }
 
 static enum nz_status cut_table(struct nz_ranges *r, size_t table, struct nz_cutter *cutter,
-                                struct nz_error *err)
+				struct nz_error *err)
 {
 	enum nz_status status;
 
@@ -166,7 +167,7 @@ static enum nz_status cut_table(struct nz_ranges *r, size_t table, struct nz_cut
 }
 
 enum nz_status nz_replica_root(struct nz_ranges *r, struct nz_replica_root *out,
-                               struct nz_error *err)
+			       struct nz_error *err)
 {
 	struct nz_dataset_root root NZ_CLEANUP(nz_dataset_root_clear) = {.crypto = NULL};
 	struct nz_cutter *cutter NZ_CLEANUP(nz_cutter_free) = NULL;

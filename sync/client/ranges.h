@@ -30,7 +30,8 @@ struct nz_ranges {
 	size_t count;
 };
 enum nz_status nz_ranges_init(struct nz_ranges *ranges, const struct nz_crypto *crypto,
-                              struct nz_replica *replica, const struct nz_schema *schema) NZ_MUST_USE;
+			      struct nz_replica *replica,
+			      const struct nz_schema *schema) NZ_MUST_USE;
 void nz_ranges_clear(struct nz_ranges *ranges);
 
 /* What a range holds. */
@@ -41,8 +42,8 @@ struct nz_range {
 };
 /* Entries in order, each once; next as nz_entries_next gives it. NZ_CANCELLED. */
 enum nz_status nz_ranges_next(struct nz_ranges *ranges, const struct nz_batch *entry,
-                              const struct nz_batch *next, struct nz_range *out,
-                              struct nz_error *err) NZ_MUST_USE;
+			      const struct nz_batch *next, struct nz_range *out,
+			      struct nz_error *err) NZ_MUST_USE;
 bool nz_range_matches(const struct nz_range *range, const struct nz_batch *entry);
 
 /* The root of the replica's rows by the cutter's own boundaries: what a platform would sign. */
@@ -51,6 +52,6 @@ struct nz_replica_root {
 	uint64_t records, batches, bytes;
 };
 enum nz_status nz_replica_root(struct nz_ranges *ranges, struct nz_replica_root *out,
-                               struct nz_error *err) NZ_MUST_USE;
+			       struct nz_error *err) NZ_MUST_USE;
 
 #endif

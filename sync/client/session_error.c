@@ -27,21 +27,22 @@ static enum nz_status status_of(const struct nz_api_error_info *info)
 	}
 }
 
-enum nz_status nz_session_refusal(const struct nz_http_answer *answer, struct nz_error *err)
+enum nz_status nz_client_session_refusal(const struct nz_http_answer *answer, struct nz_error *err)
 {
 	unsigned retry_after_s = 0;
 	int code = 0;
 
 	if (nz_api_error_parse(nz_buffer_bytes(&answer->body), &code, &retry_after_s) != NZ_OK)
-		return nz_fail(err, NZ_NETWORK, "the platform answers HTTP %d without an error of its API",
-		               answer->status);
+		return nz_fail(err, NZ_NETWORK,
+			       "the platform answers HTTP %d without an error of its API",
+			       answer->status);
 	const struct nz_api_error_info *info = nz_api_error_info(code);
 	const enum nz_status status = status_of(info);
 	const bool incident = answer->incident[0] != '\0';
 
-	nz_fail_code(err, status, code, "the platform answers %d, %s: %s%s%s%s", code, info->message,
-	             info->advice, incident ? " (incident " : "", answer->incident,
-	             incident ? ")" : "");
+	nz_fail_code(err, status, code, "the platform answers %d, %s: %s%s%s%s", code,
+		     info->message, info->advice, incident ? " (incident " : "", answer->incident,
+		     incident ? ")" : "");
 	if (err != NULL) {
 		err->retry_after_s = retry_after_s;
 		memcpy(err->incident, answer->incident, sizeof err->incident);
@@ -50,7 +51,7 @@ enum nz_status nz_session_refusal(const struct nz_http_answer *answer, struct nz
 }
 
 static enum nz_status make_report(const struct nz_client *client, const char *session_id, int code,
-                                  struct nz_buffer *out, struct nz_error *err)
+				  struct nz_buffer *out, struct nz_error *err)
 {
 	NZ_JSON_DOC(doc);
 
@@ -65,33 +66,33 @@ static enum nz_status make_report(const struct nz_client *client, const char *se
 	nz_json_set(doc, body, "payload", payload);
 	NZ_TRY(nz_json_failed(doc));
 	return nz_packet_sign(client->crypto, client->keys, body, &(struct nz_sign_options){0}, out,
-	                      err);
+			      err);
 }
 
-enum nz_status nz_session_report(const struct nz_client *client, const char *session_id, int code,
-                                 char incident[40], struct nz_error *err)
+enum nz_status nz_client_session_report(const struct nz_client *client, const char *session_id,
+					int code, char incident[40], struct nz_error *err)
 {
-	struct nz_http *http NZ_CLEANUP(nz_http_free) = NULL;
+	struct nz_https *http NZ_CLEANUP(nz_https_free) = NULL;
 	NZ_HTTP_ANSWER(answer);
 	NZ_BUFFER(packet);
 	const struct nz_http_options options = {.origin = client->url.origin,
-	                                        .root_pem = client->root_pem,
-	                                        .exporter_label = NZ_EXPORTER_LABEL,
-	                                        .connect_timeout_s = client->connect_timeout_s,
-	                                        .stopped = client->stopped,
-	                                        .context = client->context};
+						.root_pem = client->root_pem,
+						.exporter_label = NZ_EXPORTER_LABEL,
+						.connect_timeout_s = client->connect_timeout_s,
+						.stopped = client->stopped,
+						.context = client->context};
 
 	NZ_TRY(make_report(client, session_id, code, &packet, err));
-	NZ_TRY(nz_http_new(&options, &http, err));
+	NZ_TRY(nz_https_new(&options, &http, err));
 	const struct nz_http_request request = {.method = "POST",
-	                                        .target = FAILURES,
-	                                        .content_type = "application/json",
-	                                        .body = nz_buffer_bytes(&packet),
-	                                        .answer_max_bytes = NZ_HTTP_ERROR_MAX_BYTES,
-	                                        .total_timeout_ms = REPORT_TIMEOUT_MS};
-	NZ_TRY(nz_http_do(http, &request, &answer, err));
+						.target = FAILURES,
+						.content_type = "application/json",
+						.body = nz_buffer_bytes(&packet),
+						.answer_max_bytes = NZ_HTTP_ERROR_MAX_BYTES,
+						.total_timeout_ms = REPORT_TIMEOUT_MS};
+	NZ_TRY(nz_https_do(http, &request, &answer, err));
 	memcpy(incident, answer.incident, sizeof answer.incident);
 	if (answer.status < 200 || answer.status >= 300)
-		return nz_session_refusal(&answer, err);
+		return nz_client_session_refusal(&answer, err);
 	return NZ_OK;
 }

@@ -45,7 +45,7 @@ static bool get(FILE *file, void *ptr, size_t len)
 }
 
 enum nz_status nz_spool_add(struct nz_spool *spool, const void *head, size_t head_len,
-                            struct nz_bytes bytes, struct nz_error *err)
+			    struct nz_bytes bytes, struct nz_error *err)
 {
 	const uint64_t len = bytes.len;
 
@@ -65,7 +65,7 @@ enum nz_status nz_spool_rewind(struct nz_spool *spool, struct nz_error *err)
 }
 
 enum nz_status nz_spool_next(struct nz_spool *spool, void *head, size_t head_len,
-                             struct nz_buffer *buffer, struct nz_error *err)
+			     struct nz_buffer *buffer, struct nz_error *err)
 {
 	uint64_t len = 0;
 

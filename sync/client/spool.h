@@ -13,12 +13,12 @@ enum nz_status nz_spool_new(struct nz_spool **out, struct nz_error *err) NZ_MUST
 void nz_spool_free(struct nz_spool **spool);
 /* head is of head_len bytes, the same for all items of a spool. */
 enum nz_status nz_spool_add(struct nz_spool *spool, const void *head, size_t head_len,
-                            struct nz_bytes bytes, struct nz_error *err) NZ_MUST_USE;
+			    struct nz_bytes bytes, struct nz_error *err) NZ_MUST_USE;
 /* To the first item; adds nothing more from here on. */
 enum nz_status nz_spool_rewind(struct nz_spool *spool, struct nz_error *err) NZ_MUST_USE;
 /* The next item, its bytes in place of buffer's. NZ_END. */
 enum nz_status nz_spool_next(struct nz_spool *spool, void *head, size_t head_len,
-                             struct nz_buffer *buffer, struct nz_error *err) NZ_MUST_USE;
+			     struct nz_buffer *buffer, struct nz_error *err) NZ_MUST_USE;
 uint64_t nz_spool_count(const struct nz_spool *spool);
 
 #endif

@@ -33,11 +33,11 @@ static void run_clear(struct sync_run *run)
 static enum nz_status open_replica(struct sync_run *run, struct nz_error *err)
 {
 	const struct nz_replica_options options = {.record_max_bytes =
-	                                                   run->client->record_max_bytes};
+						       run->client->record_max_bytes};
 
 	NZ_TRY(nz_replica_open(run->uri, &options, &run->replica, err));
 	const enum nz_status status =
-		run->replica->ops->checkpoint(run->replica, &run->checkpoint, err);
+	    run->replica->ops->checkpoint(run->replica, &run->checkpoint, err);
 	run->has_checkpoint = status == NZ_OK;
 	return status == NZ_NOT_FOUND ? NZ_OK : status;
 }
@@ -48,9 +48,9 @@ static void report(struct sync_run *run, int code, struct nz_error *err)
 	char incident[sizeof err->incident] = "";
 	struct nz_error failed = {0};
 
-	if (nz_session_report(run->client, run->continues, code, incident, &failed) != NZ_OK)
+	if (nz_client_session_report(run->client, run->continues, code, incident, &failed) != NZ_OK)
 		nz_client_note(run->client, "the platform could not be told of the failure: %s",
-		               failed.message);
+			       failed.message);
 	if (incident[0] != '\0')
 		memcpy(err->incident, incident, sizeof incident);
 }
@@ -111,8 +111,8 @@ static enum nz_status back_off(struct sync_run *run, enum nz_status status, stru
 	if (run->options->timeout_ms > 0 &&
 	    nz_clock_monotonic_ms() - run->started_ms + ms > run->options->timeout_ms)
 		return nz_error_prefix(err, status, "out of time");
-	nz_client_note(run->client, "%s; trying again in %.1f s (%u of %u)", err->message, ms / 1000.0,
-	               tries + 1, run->options->retries);
+	nz_client_note(run->client, "%s; trying again in %.1f s (%u of %u)", err->message,
+		       ms / 1000.0, tries + 1, run->options->retries);
 	const enum nz_status waited = wait_ms(run, ms, &stopped);
 	if (waited != NZ_OK)
 		*err = stopped;
@@ -153,8 +153,9 @@ static enum nz_status react(struct sync_run *run, enum nz_status status, struct 
 		}
 		if (run->resyncs++ == RESYNCS_MAX)
 			return nz_error_prefix(err, status, "after %d full resyncs", RESYNCS_MAX);
-		nz_client_note(run->client, "all that was received is discarded: full resync from the "
-		                            "last good checkpoint");
+		nz_client_note(run->client,
+			       "all that was received is discarded: full resync from the "
+			       "last good checkpoint");
 	}
 	return back_off(run, status, err);
 }
@@ -169,21 +170,21 @@ static void remember(struct sync_run *run, enum nz_status status, const struct n
 	if (run->local || status == NZ_CANCELLED || (!run->has_checkpoint && status != NZ_OK))
 		return;
 	const char *message = status == NZ_OK ? "" : err->message;
-	if (status == NZ_OK && (ops->last_error(run->replica, &at, &before, NULL) != NZ_OK ||
-	                        before.len == 0))
+	if (status == NZ_OK &&
+	    (ops->last_error(run->replica, &at, &before, NULL) != NZ_OK || before.len == 0))
 		return;
 	if (ops->note_error(run->replica, nz_clock_unix(), message, NULL) != NZ_OK)
 		nz_client_note(run->client, "the outcome could not be noted in the replica");
 }
 
 enum nz_status nz_sync_run(const struct nz_client *client, const char *replica_uri,
-                           const struct nz_sync_options *options, struct nz_sync_result *result,
-                           struct nz_error *err)
+			   const struct nz_sync_options *options, struct nz_sync_result *result,
+			   struct nz_error *err)
 {
 	struct sync_run run NZ_CLEANUP(run_clear) = {.client = client,
-	                                             .uri = replica_uri,
-	                                             .options = options,
-	                                             .started_ms = nz_clock_monotonic_ms()};
+						     .uri = replica_uri,
+						     .options = options,
+						     .started_ms = nz_clock_monotonic_ms()};
 	struct nz_error failure = {0};
 	enum nz_status status = open_replica(&run, &failure);
 

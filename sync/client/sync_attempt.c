@@ -38,14 +38,14 @@ void sync_drop_session(struct sync_run *run)
 	if (run->session == NULL)
 		return;
 	memcpy(run->continues, run->session->answer.session_id, sizeof run->continues);
-	run->result.received_bytes += nz_http_received(run->session->http);
-	nz_session_drop(&run->session);
+	run->result.received_bytes += nz_https_received(run->session->http);
+	nz_client_session_drop(&run->session);
 }
 
 static void close_session(struct sync_run *run)
 {
-	run->result.received_bytes += nz_http_received(run->session->http);
-	nz_session_close(&run->session);
+	run->result.received_bytes += nz_https_received(run->session->http);
+	nz_client_session_close(&run->session);
 }
 
 void sync_forget_plan(struct sync_run *run)
@@ -69,26 +69,26 @@ static enum nz_status check_trust(struct sync_run *run, struct nz_error *err)
 	const char *certificate = (const char *)run->session->certificate.ptr;
 
 	NZ_TRY(nz_trust_statement(run->has_checkpoint ? &run->checkpoint : NULL, offered(run),
-	                          certificate, run->options->accept_lineage, run->uri, err));
+				  certificate, run->options->accept_lineage, run->uri, err));
 	if (!run->planned)
 		return NZ_OK;
 	const struct nz_checkpoint shown = {.statement = run->target,
-	                                    .certificate = (char *)run->target_certificate.ptr};
+					    .certificate = (char *)run->target_certificate.ptr};
 	return nz_trust_statement(&shown, offered(run), certificate, false, run->uri, err);
 }
 
 static enum nz_status open_session(struct sync_run *run, struct nz_error *err)
 {
 	const struct nz_statement *checkpoint =
-		run->has_checkpoint ? &run->checkpoint.statement : NULL;
+	    run->has_checkpoint ? &run->checkpoint.statement : NULL;
 	const char *continues = run->continues[0] != '\0' ? run->continues : NULL;
 	enum nz_status status =
-		nz_session_open(run->client, checkpoint, continues, &run->session, err);
+	    nz_client_session_open(run->client, checkpoint, continues, &run->session, err);
 
 	/* A platform that was restarted knows nothing of the session before. */
 	if (status == NZ_NETWORK && err->code == NZ_API_SESSION && continues != NULL) {
 		run->continues[0] = '\0';
-		status = nz_session_open(run->client, checkpoint, NULL, &run->session, err);
+		status = nz_client_session_open(run->client, checkpoint, NULL, &run->session, err);
 	}
 	NZ_TRY(status);
 	run->result.sessions++;
@@ -130,14 +130,13 @@ static enum nz_status restate(struct sync_run *run, struct nz_error *err)
 	if (!needs_restating(run))
 		return NZ_OK;
 	return local(run, run->replica->ops->restate(run->replica, offered(run),
-	                                             (const char *)run->session->certificate.ptr,
-	                                             nz_clock_unix(), err));
+						     (const char *)run->session->certificate.ptr,
+						     nz_clock_unix(), err));
 }
 
 /* ---- the plan ---- */
 
-static enum nz_status on_schema(void *context, const struct nz_schema *schema,
-                                struct nz_error *err)
+static enum nz_status on_schema(void *context, const struct nz_schema *schema, struct nz_error *err)
 {
 	struct sync_run *run = context;
 
@@ -156,11 +155,11 @@ static enum nz_status make_plan(struct sync_run *run, struct nz_error *err)
 	sync_forget_plan(run);
 	show(run, NZ_SYNC_MANIFEST);
 	NZ_TRY(nz_fetch_manifest(run->session, on_schema, on_entry, run, &run->schema, &run->local,
-	                         err));
+				 err));
 	show(run, NZ_SYNC_PLAN);
 	NZ_TRY(local(run, run->replica->ops->plan(run->replica, &run->plan, err)));
 	NZ_TRY(nz_buffer_append(&run->target_certificate, run->session->certificate.ptr,
-	                        run->session->certificate.len));
+				run->session->certificate.len));
 	if (nz_buffer_cstr(&run->target_certificate) == NULL)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a certificate");
 	run->target = *offered(run);
@@ -180,7 +179,7 @@ static void free_positions(uint64_t **positions)
 
 /* The next wanted positions with their entries: what one request asks for. */
 static enum nz_status choose(struct sync_run *run, uint64_t *from, struct nz_fetch_run *out,
-                             struct nz_error *err)
+			     struct nz_error *err)
 {
 	const struct nz_replica_ops *ops = run->replica->ops;
 	uint64_t *positions NZ_CLEANUP(free_positions) = calloc(RUN_MAX_BATCHES, sizeof *positions);
@@ -197,7 +196,7 @@ static enum nz_status choose(struct sync_run *run, uint64_t *from, struct nz_fet
 
 		NZ_TRY(ops->entry(run->replica, positions[i], entry, err));
 		if (i > 0 && (bytes + entry->bytes > RUN_MAX_BYTES ||
-		              out->keys.len + entry->first_key.len > RUN_MAX_KEY_BYTES))
+			      out->keys.len + entry->first_key.len > RUN_MAX_KEY_BYTES))
 			break;
 		bytes += entry->bytes;
 		key_at[i] = out->keys.len;
@@ -206,13 +205,13 @@ static enum nz_status choose(struct sync_run *run, uint64_t *from, struct nz_fet
 		*from = positions[i] + 1;
 	}
 	for (size_t i = 0; i < out->count; i++)
-		out->entries[i].first_key = nz_bytes_of(out->keys.ptr + key_at[i],
-		                                        out->entries[i].first_key.len);
+		out->entries[i].first_key =
+		    nz_bytes_of(out->keys.ptr + key_at[i], out->entries[i].first_key.len);
 	return NZ_OK;
 }
 
 static void on_fetched(void *context, const struct nz_batch *entry, uint64_t records,
-                       uint64_t bytes)
+		       uint64_t bytes)
 {
 	struct sync_run *run = context;
 
@@ -223,7 +222,7 @@ static void on_fetched(void *context, const struct nz_batch *entry, uint64_t rec
 }
 
 static void count_done(struct sync_run *run, const struct nz_fetch_run *wanted,
-                       const struct nz_fetch_outcome *outcome)
+		       const struct nz_fetch_outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->done; i++) {
 		run->records_done += wanted->entries[i].count;
@@ -249,16 +248,16 @@ static bool stopped(void *context)
 
 /* One request; *more is false when nothing is wanted any more. */
 static enum nz_status fetch_run(struct sync_run *run, struct nz_writer *writer, uint64_t *from,
-                                bool *more, struct nz_error *err)
+				bool *more, struct nz_error *err)
 {
 	struct nz_fetch_run wanted NZ_CLEANUP(nz_fetch_run_clear) = {.count = 0};
 	const struct nz_fetch fetch = {.crypto = run->client->crypto,
-	                               .schema = run->schema,
-	                               .writer = writer,
-	                               .progress = on_fetched,
-	                               .context = run,
-	                               .stopped = stopped,
-	                               .stopped_context = (void *)(uintptr_t)run->client};
+				       .schema = run->schema,
+				       .writer = writer,
+				       .progress = on_fetched,
+				       .context = run,
+				       .stopped = stopped,
+				       .stopped_context = (void *)(uintptr_t)run->client};
 	struct nz_fetch_outcome outcome;
 
 	nz_writer_hold(writer);
@@ -267,14 +266,15 @@ static enum nz_status fetch_run(struct sync_run *run, struct nz_writer *writer, 
 	*more = wanted.count > 0;
 	if (status != NZ_OK || !*more)
 		return status;
-	if (nz_session_rekey_due(run->session))
+	if (nz_client_session_rekey_due(run->session))
 		return renew(run, err);
 	status = nz_fetch_batches(run->session, &fetch, &wanted, &outcome, err);
 	run->local = outcome.local;
 	count_done(run, &wanted, &outcome);
 	NZ_TRY(status);
 	if (outcome.moved) {
-		nz_client_note(run->client, "the source has changed meanwhile: going on with its new state");
+		nz_client_note(run->client,
+			       "the source has changed meanwhile: going on with its new state");
 		return renew(run, err);
 	}
 	return outcome.rekey ? renew(run, err) : NZ_OK;
@@ -314,10 +314,9 @@ static enum nz_status fetch_wanted(struct sync_run *run, struct nz_error *err)
 static enum nz_status publish(struct sync_run *run, struct nz_error *err)
 {
 	show(run, NZ_SYNC_PUBLISH);
-	NZ_TRY(local(run, run->replica->ops->publish(run->replica,
-	                                             (const char *)run->target_certificate.ptr,
-	                                             nz_clock_unix(), &run->result.rows_changed,
-	                                             err)));
+	NZ_TRY(local(
+	    run, run->replica->ops->publish(run->replica, (const char *)run->target_certificate.ptr,
+					    nz_clock_unix(), &run->result.rows_changed, err)));
 	run->result.tables = run->schema->table_count;
 	run->result.statement = run->target;
 	return NZ_OK;
@@ -331,9 +330,10 @@ static void send_receipt(struct sync_run *run)
 
 	if (!same_state(offered(run), &run->result.statement))
 		return;
-	run->result.receipt = nz_session_receipt(run->session, &receipt, &err) == NZ_OK;
+	run->result.receipt = nz_client_session_receipt(run->session, &receipt, &err) == NZ_OK;
 	if (!run->result.receipt)
-		nz_client_note(run->client, "warning: no receipt from the platform: %s", err.message);
+		nz_client_note(run->client, "warning: no receipt from the platform: %s",
+			       err.message);
 }
 
 enum nz_status sync_attempt(struct sync_run *run, struct nz_error *err)

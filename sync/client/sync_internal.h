@@ -19,7 +19,7 @@ struct sync_run {
 	struct nz_checkpoint checkpoint;
 
 	/* The session at hand, and the id of the last one, which the next continues. */
-	struct nz_session *session;
+	struct nz_client_session *session;
 	char continues[NZ_SESSION_ID_CHARS + 1];
 
 	/* What is being staged towards, once planned: outlives sessions. */
@@ -30,9 +30,9 @@ struct sync_run {
 	struct nz_replica_plan plan;
 
 	/* For the reactions to a failed attempt. */
-	bool local;     /* it is the replica's failure, not the platform's */
-	bool again;     /* nothing is wrong: open the next session */
-	bool progress;  /* a batch more was staged */
+	bool local;    /* it is the replica's failure, not the platform's */
+	bool again;    /* nothing is wrong: open the next session */
+	bool progress; /* a batch more was staged */
 	struct nz_backoff backoff;
 	unsigned resyncs;
 

@@ -26,7 +26,7 @@ static void on_info(const SSL *ssl, int where, int value)
 		alert->sent = value & 0xff;
 }
 
-enum nz_status nz_tls_watch_alerts(void *ssl_ctx, struct nz_tls_alert *alert)
+enum nz_status nz_client_tls_watch_alerts(void *ssl_ctx, struct nz_tls_alert *alert)
 {
 	if (alert_index() < 0 || SSL_CTX_set_ex_data(ssl_ctx, alert_index(), alert) != 1)
 		return NZ_CRYPTO;
@@ -34,7 +34,7 @@ enum nz_status nz_tls_watch_alerts(void *ssl_ctx, struct nz_tls_alert *alert)
 	return NZ_OK;
 }
 
-enum nz_status nz_tls_export(void *ssl, const char *label, uint8_t *out, size_t len)
+enum nz_status nz_client_tls_export(void *ssl, const char *label, uint8_t *out, size_t len)
 {
 	if (SSL_export_keying_material(ssl, out, len, label, strlen(label), NULL, 0, 0) != 1)
 		return NZ_CRYPTO;

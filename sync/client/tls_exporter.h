@@ -21,8 +21,9 @@ struct nz_tls_alert {
 #define NZ_TLS_ALERT_INSUFFICIENT_SECURITY 71
 
 /* Has the alerts of all connections made from ssl_ctx (an SSL_CTX) written to *alert. */
-enum nz_status nz_tls_watch_alerts(void *ssl_ctx, struct nz_tls_alert *alert) NZ_MUST_USE;
+enum nz_status nz_client_tls_watch_alerts(void *ssl_ctx, struct nz_tls_alert *alert) NZ_MUST_USE;
 /* len bytes for label, without context. ssl: an SSL after its handshake. NZ_CRYPTO. */
-enum nz_status nz_tls_export(void *ssl, const char *label, uint8_t *out, size_t len) NZ_MUST_USE;
+enum nz_status nz_client_tls_export(void *ssl, const char *label, uint8_t *out,
+				    size_t len) NZ_MUST_USE;
 
 #endif

@@ -25,7 +25,8 @@ static enum nz_status take_host(const char **text, char *out, size_t room, struc
 		const char *end = strchr(at, ']');
 
 		if (end == NULL || (size_t)(end - at - 1) >= sizeof inside)
-			return nz_fail(err, NZ_INVALID, "the URL's IPv6 address does not end with ]");
+			return nz_fail(err, NZ_INVALID,
+				       "the URL's IPv6 address does not end with ]");
 		memcpy(inside, at + 1, (size_t)(end - at - 1));
 		inside[end - at - 1] = '\0';
 		if (inet_pton(AF_INET6, inside, &address) != 1)
@@ -64,14 +65,15 @@ static enum nz_status take_port(const char **text, uint16_t *out, struct nz_erro
 static enum nz_status take_dataset(const char *text, char *out, struct nz_error *err)
 {
 	if (strpbrk(text, "?#") != NULL)
-		return nz_fail(err, NZ_INVALID, "the URL has a query or a fragment: give one " EXAMPLE);
+		return nz_fail(err, NZ_INVALID,
+			       "the URL has a query or a fragment: give one " EXAMPLE);
 	if (*text != '/' || text[1] == '\0')
 		return nz_fail(err, NZ_INVALID, "the URL names no dataset: give one " EXAMPLE);
 	text++;
 	if (!nz_dataset_name_valid(nz_bytes_str(text)))
-		return nz_fail(err, NZ_INVALID,
-		               "'%s' is no dataset's name (a-z, 0-9, and after the first also _ . -)",
-		               text);
+		return nz_fail(
+		    err, NZ_INVALID,
+		    "'%s' is no dataset's name (a-z, 0-9, and after the first also _ . -)", text);
 	memcpy(out, text, strlen(text) + 1);
 	return NZ_OK;
 }
@@ -87,13 +89,14 @@ enum nz_status nz_url_parse(const char *text, struct nz_url *out, struct nz_erro
 	if (strncasecmp(text, scheme, sizeof scheme - 1) != 0)
 		return nz_fail(err, NZ_INVALID, "'%s' is no URL " EXAMPLE, text);
 	if (memchr(at, '@', strcspn(at, "/?#")) != NULL)
-		return nz_fail(err, NZ_INVALID,
-		               "the URL has a user name or password: nodes sign with --key instead");
+		return nz_fail(
+		    err, NZ_INVALID,
+		    "the URL has a user name or password: nodes sign with --key instead");
 	NZ_TRY(take_host(&at, url.host, sizeof url.host, err));
 	NZ_TRY(take_port(&at, &url.port, err));
 	NZ_TRY(take_dataset(at, url.dataset, err));
-	const int len = snprintf(url.origin, sizeof url.origin, "https://%s:%u", url.host,
-	                         (unsigned)url.port);
+	const int len =
+	    snprintf(url.origin, sizeof url.origin, "https://%s:%u", url.host, (unsigned)url.port);
 	if (len < 0 || (size_t)len >= sizeof url.origin)
 		return nz_fail(err, NZ_INVALID, "the URL is too long");
 	*out = url;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The address of a dataset: https://HOST[:PORT]/DATASET, and nothing else. No user, no query, no
- * fragment, no other scheme: what could hide a credential or a downgrade is refused with the reason.
+ * fragment, no other scheme: what could hide a credential or a downgrade is refused with the
+ * reason.
  */
 #ifndef NZ_CLIENT_URL_H
 #define NZ_CLIENT_URL_H

@@ -19,10 +19,10 @@ struct nz_writer {
 	struct nz_writer_batch *first, *last; /* queued */
 	struct nz_writer_batch *spare;
 	size_t spares;
-	uint64_t bytes;  /* queued or being staged */
+	uint64_t bytes;	 /* queued or being staged */
 	uint64_t staged; /* batches */
-	bool busy;       /* staging */
-	bool held;       /* the caller has, or wants, the replica */
+	bool busy;	 /* staging */
+	bool held;	 /* the caller has, or wants, the replica */
 	bool ending;
 	enum nz_status failed;
 	struct nz_error error;
@@ -83,7 +83,7 @@ static void stage_first(struct nz_writer *w)
 	pthread_mutex_unlock(&w->lock);
 	if (status == NZ_OK)
 		status = w->replica->ops->stage(w->replica, &batch->entry, batch->records,
-		                                batch->count, &error);
+						batch->count, &error);
 	pthread_mutex_lock(&w->lock);
 	w->busy = false;
 	if (status == NZ_OK) {
@@ -115,7 +115,7 @@ static void *run(void *context)
 }
 
 enum nz_status nz_writer_start(struct nz_replica *replica, struct nz_writer **out,
-                               struct nz_error *err)
+			       struct nz_error *err)
 {
 	struct nz_writer *w = calloc(1, sizeof *w);
 	sigset_t all, before;
@@ -198,7 +198,7 @@ static enum nz_status prepare(struct nz_writer_batch *batch, const struct nz_bat
 }
 
 enum nz_status nz_writer_get(struct nz_writer *w, const struct nz_batch *entry,
-                             struct nz_writer_batch **out, struct nz_error *err)
+			     struct nz_writer_batch **out, struct nz_error *err)
 {
 	struct nz_writer_batch *batch;
 	enum nz_status status;
@@ -221,7 +221,7 @@ enum nz_status nz_writer_get(struct nz_writer *w, const struct nz_batch *entry,
 	if (batch == NULL || prepare(batch, entry) != NZ_OK) {
 		batch_free(batch);
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a batch of %llu bytes",
-		               (unsigned long long)entry->bytes);
+			       (unsigned long long)entry->bytes);
 	}
 	batch->next = NULL;
 	*out = batch;
