@@ -261,7 +261,7 @@ static uint8_t *put_utf8(uint8_t *to, unsigned code)
 static enum nz_status read_unicode_escape(struct nz_json_cursor *c, const uint8_t *start,
                                           unsigned *out)
 {
-	unsigned high, low;
+	unsigned high = 0, low = 0; /* set where read_hex4 succeeds, which -O3 cannot see */
 
 	NZ_TRY(read_hex4(c, &high));
 	if (high < 0xD800 || high > 0xDFFF) {
