@@ -120,7 +120,8 @@ enum nz_status nz_sqr_begin(sqlite3 *db, struct nz_error *err) NZ_MUST_USE; /* u
 enum nz_status nz_sqr_commit(sqlite3 *db, struct nz_error *err) NZ_MUST_USE; /* unless not begun */
 void nz_sqr_rollback(sqlite3 *db);
 /* Rolls back on leaving the scope, unless set to NULL. */
-#define NZ_SQR_ROLLBACK(name, db) sqlite3 *name NZ_CLEANUP(nz_sqr_rollback_scope) = (db)
+#define NZ_SQR_ROLLBACK(name, db) \
+	sqlite3 *name __attribute__((unused)) NZ_CLEANUP(nz_sqr_rollback_scope) = (db)
 void nz_sqr_rollback_scope(sqlite3 **db);
 /* The first column of the first row as an integer, `fallback` when there is no row. */
 enum nz_status nz_sqr_integer(sqlite3 *db, const char *sql, int64_t fallback, int64_t *out,

@@ -81,16 +81,12 @@ static enum nz_status rebuild(struct nz_sqr *r, const char *certificate, int64_t
  * The epoch is published: whatever fails from here on, the next run finds a replica that is right and
  * at worst looks through it once more.
  */
-static void finish(struct nz_sqr *r, bool verified, int64_t version)
+static enum nz_status finish(struct nz_sqr *r, bool verified, int64_t version)
 {
 	nz_sqr_end_sync(r);
 	nz_schema_free(&r->own);
-	if (nz_sqr_work_reset(r, NULL) != NZ_OK)
-		return;
-	if (verified)
-		(void)nz_sqr_settle(r, version, NULL);
-	else
-		(void)nz_sqr_state_remove(r, "verified", NULL);
+	NZ_TRY(nz_sqr_work_reset(r, NULL));
+	return verified ? nz_sqr_settle(r, version, NULL) : nz_sqr_state_remove(r, "verified", NULL);
 }
 
 enum nz_status nz_sqr_publish(struct nz_replica *replica, const char *certificate, int64_t now,
@@ -108,7 +104,8 @@ enum nz_status nz_sqr_publish(struct nz_replica *replica, const char *certificat
 		NZ_TRY(rebuild(r, certificate, now, &count, &version, err));
 	else
 		NZ_TRY(amend(r, certificate, now, &count, &version, &verified, err));
-	finish(r, verified, version);
+	const enum nz_status ignored = finish(r, verified, version);
+	(void)ignored;
 	*changed = count;
 	return NZ_OK;
 }

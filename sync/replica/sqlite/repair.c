@@ -13,6 +13,22 @@ static enum nz_status check_call(struct nz_sqr *r, size_t table, struct nz_error
 	return NZ_OK;
 }
 
+/* Rows are addressed as the last read gave them, which holds only while nobody writes. */
+static enum nz_status begin_unchanged(struct nz_sqr *r, struct nz_error *err)
+{
+	int64_t version = 0;
+
+	NZ_TRY(nz_sqr_begin(r->db, err));
+	enum nz_status status = nz_sqr_data_version(r, &version, err);
+	if (status == NZ_OK && r->read_sight.taken && version != r->read_sight.data_version)
+		status = nz_fail(err, NZ_BUSY,
+		                 "%s was written to by another program since its rows were read",
+		                 r->path);
+	if (status != NZ_OK)
+		nz_sqr_rollback(r->db);
+	return status;
+}
+
 enum nz_status nz_sqr_repair_begin(struct nz_replica *replica, struct nz_error *err)
 {
 	struct nz_sqr *r = nz_sqr_of(replica);
@@ -24,7 +40,7 @@ enum nz_status nz_sqr_repair_begin(struct nz_replica *replica, struct nz_error *
 	NZ_TRY(nz_sqr_own_schema(r, &schema, err));
 	NZ_TRY(nz_sqr_work(r, err));
 	if (!r->reading)
-		NZ_TRY(nz_sqr_begin(r->db, err));
+		NZ_TRY(begin_unchanged(r, err));
 	const enum nz_status status = nz_sqr_begin(r->work, err);
 	if (status == NZ_OK) {
 		r->repairing = true;

@@ -8,8 +8,9 @@
 
 void nz_sqr_end_sync(struct nz_sqr *r)
 {
-	if (r->mode != NZ_SQR_IDLE)
-		(void)nz_sqr_staging_commit(r, NULL);
+	/* What could not be committed is fetched again. */
+	if (r->mode != NZ_SQR_IDLE && nz_sqr_staging_commit(r, NULL) != NZ_OK)
+		r->planned = false;
 	nz_sqlite_finalize(&r->manifest_insert);
 	nz_sqlite_finalize(&r->entry_select);
 	nz_sqr_fresh_close(r);
