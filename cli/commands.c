@@ -9,6 +9,7 @@ const struct nz_command *const nz_command_arrays[] = {
 	nz_commands_platform,
 	nz_commands_dataset,
 	nz_commands_node,
+	nz_commands_serve,
 	nz_commands_sync,
 	nz_commands_verify,
 	nz_commands_status,

@@ -24,12 +24,16 @@ struct job {
 	void *context;
 	struct nz_dataset_root root;
 	struct nz_dataset summary; /* owns schema_json alone */
+	bool hold;        /* the snapshot outlives the build */
+	bool in_snapshot;
 };
 
 static void job_clear(struct job *job)
 {
 	nz_dataset_root_clear(&job->root);
 	nz_dataset_clear(&job->summary);
+	if (job->in_snapshot)
+		job->source->ops->end(job->source);
 	if (job->source != NULL)
 		nz_source_close(&job->source);
 }
@@ -147,10 +151,14 @@ static enum nz_status read_snapshot(struct job *job, struct nz_error *err)
 static enum nz_status read_source(struct job *job, struct nz_error *err)
 {
 	NZ_TRY(job->source->ops->begin(job->source, err));
+	job->in_snapshot = true;
 	job->summary.indexed_at = nz_clock_unix();
-	const enum nz_status status = read_snapshot(job, err);
-	job->source->ops->end(job->source);
-	return status;
+	NZ_TRY(read_snapshot(job, err));
+	if (!job->hold) {
+		job->source->ops->end(job->source);
+		job->in_snapshot = false;
+	}
+	return NZ_OK;
 }
 
 /* With the builder's lock. Another builder may have just been here. */
@@ -216,5 +224,34 @@ enum nz_status nz_indexer_refresh(struct nz_state *state, const struct nz_crypto
 	}
 	*dataset = now;
 	now = (struct nz_dataset){{0}};
+	return NZ_OK;
+}
+
+enum nz_status nz_indexer_hold(struct nz_state *state, const struct nz_crypto *crypto,
+                               const char *name, nz_index_progress progress, void *context,
+                               struct nz_dataset *dataset, struct nz_source **held,
+                               struct nz_error *err)
+{
+	struct nz_dataset now NZ_CLEANUP(nz_dataset_clear) = {{0}};
+	struct job job NZ_CLEANUP(job_clear) = {
+		.state = state,
+		.crypto = crypto,
+		.name = name,
+		.progress = progress,
+		.context = context,
+		.hold = true,
+	};
+
+	NZ_TRY(state->ops->dataset_get(state, name, &now, err));
+	NZ_TRY(open_source(&now, &job.source, err));
+	NZ_TRY(take_version(job.source, &job.summary.version, err));
+	nz_dataset_clear(&now);
+	NZ_TRY(build(&job, true, err));
+	NZ_TRY(state->ops->dataset_get(state, name, &now, err));
+	*dataset = now;
+	now = (struct nz_dataset){{0}};
+	*held = job.source;
+	job.source = NULL;
+	job.in_snapshot = false;
 	return NZ_OK;
 }

@@ -17,5 +17,13 @@ enum nz_status nz_indexer_refresh(struct nz_state *state, const struct nz_crypto
                                   const char *name, bool force, nz_index_progress progress,
                                   void *context, struct nz_dataset *dataset,
                                   struct nz_error *err) NZ_MUST_USE;
+/*
+ * Builds the index anew and gives the source (*held, the caller's) still inside the snapshot that it
+ * was built from, so that every batch can be read as it stands in the index: end, then close it.
+ */
+enum nz_status nz_indexer_hold(struct nz_state *state, const struct nz_crypto *crypto,
+                               const char *name, nz_index_progress progress, void *context,
+                               struct nz_dataset *dataset, struct nz_source **held,
+                               struct nz_error *err) NZ_MUST_USE;
 
 #endif
