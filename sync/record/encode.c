@@ -21,7 +21,7 @@ static enum nz_status append_int(struct nz_buffer *out, const char *mark, int64_
 		memcpy(to + n, tail, tail_len);
 	n += tail_len;
 	if (!direct)
-		return nz_buffer_append(out, local, n);
+		return append_bytes(out, local, n);
 	out->len += n;
 	return NZ_OK;
 }
@@ -36,7 +36,7 @@ static enum nz_status encode_int(const struct nz_column *column, int64_t value,
 		return append_int(out, NULL, value, NULL, 0);
 	case NZ_KIND_BOOL:
 		if (value == 0 || value == 1)
-			return nz_buffer_append_byte(out, value == 1 ? 't' : 'f');
+			return append_bytes(out, value == 1 ? "t" : "f", 1);
 		break;
 	case NZ_KIND_DECIMAL:
 		return append_int(out, NULL, value, zeros,
@@ -68,8 +68,8 @@ static enum nz_status encode_real(const struct nz_column *column, double value,
 	else if (column->kind == NZ_KIND_NUMERIC && !column->as_text)
 		len = numeric_print_real(value, text);
 	if (len > 0)
-		return nz_buffer_append(out, text, len);
-	NZ_TRY(nz_buffer_append(out, "\\R", 2));
+		return append_bytes(out, text, len);
+	NZ_TRY(append_bytes(out, "\\R", 2));
 	return nz_float8_append(value, out);
 }
 
@@ -81,19 +81,14 @@ static enum nz_status encode_text(const struct nz_column *column, struct nz_byte
 
 	text_classify(text, &found);
 	if (found.nul || (found.high && !nz_utf8_valid(text))) {
-		NZ_TRY(nz_buffer_append(out, "\\U", 2));
+		NZ_TRY(append_bytes(out, "\\U", 2));
 		return hex_append(out, text);
 	}
 	if (!plain && !(column->as_text && numeric_is_text(text)))
-		NZ_TRY(nz_buffer_append(out, "\\T", 2));
+		NZ_TRY(append_bytes(out, "\\T", 2));
 	if (found.escape_count > 0)
 		return escape_append(out, text);
-	if (out->cap - out->len < text.len)
-		NZ_TRY(nz_buffer_reserve(out, text.len));
-	if (text.len > 0)
-		memcpy(out->ptr + out->len, text.ptr, text.len);
-	out->len += text.len;
-	return NZ_OK;
+	return append_bytes(out, text.ptr, text.len);
 }
 
 enum nz_status field_encode(const struct nz_column *column, const struct nz_value *value,
@@ -101,7 +96,7 @@ enum nz_status field_encode(const struct nz_column *column, const struct nz_valu
 {
 	switch (value->class_) {
 	case NZ_VALUE_NULL:
-		return nz_buffer_append(out, "\\N", 2);
+		return append_bytes(out, "\\N", 2);
 	case NZ_VALUE_INTEGER:
 		return encode_int(column, value->integer, out);
 	case NZ_VALUE_REAL:
@@ -110,9 +105,9 @@ enum nz_status field_encode(const struct nz_column *column, const struct nz_valu
 		return encode_text(column, value->bytes, out);
 	case NZ_VALUE_BLOB:
 		if (column->kind == NZ_KIND_BYTES)
-			NZ_TRY(nz_buffer_append(out, "\\\\x", 3));
+			NZ_TRY(append_bytes(out, "\\\\x", 3));
 		else
-			NZ_TRY(nz_buffer_append(out, "\\B", 2));
+			NZ_TRY(append_bytes(out, "\\B", 2));
 		return hex_append(out, value->bytes);
 	}
 	return NZ_INVALID;

@@ -143,7 +143,8 @@ enum nz_status hex_append(struct nz_buffer *out, struct nz_bytes bytes)
 
 	if (bytes.len > SIZE_MAX / 4)
 		return NZ_LIMIT;
-	NZ_TRY(nz_buffer_reserve(out, bytes.len * 2));
+	if (out->cap - out->len < bytes.len * 2)
+		NZ_TRY(nz_buffer_reserve(out, bytes.len * 2));
 	to = out->ptr + out->len;
 	for (size_t i = 0; i < bytes.len; i++) {
 		to[2 * i] = (uint8_t)digits[bytes.ptr[i] >> 4];

@@ -10,6 +10,17 @@
 /* Room for any finite double without an exponent, with up to 255 digits after the point. */
 #define PLAIN_CHARS 704
 
+/* nz_buffer_append, without the call where there is room. */
+static inline enum nz_status append_bytes(struct nz_buffer *out, const void *ptr, size_t len)
+{
+	if (out->cap - out->len < len)
+		return nz_buffer_append(out, ptr, len);
+	if (len > 0)
+		memcpy(out->ptr + out->len, ptr, len);
+	out->len += len;
+	return NZ_OK;
+}
+
 /* A kind as the schema's JSON names it, a decimal with its scale: "decimal(2)". */
 #define KIND_CHARS 16
 void kind_print(const struct nz_column *column, char out[KIND_CHARS]);

@@ -162,7 +162,7 @@ enum nz_status nz_float8_append(double value, struct nz_buffer *out)
 
 	if (isnan(value))
 		return NZ_INVALID;
-	return nz_buffer_append(out, text, float8_print(value, text));
+	return append_bytes(out, text, float8_print(value, text));
 }
 
 bool float8_parse(struct nz_bytes text, double *out)

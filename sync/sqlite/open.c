@@ -59,18 +59,19 @@ static enum nz_status plain_name(const char *path, struct nz_buffer *out)
 	return nz_buffer_cstr(out) != NULL ? NZ_OK : NZ_NO_MEMORY;
 }
 
-static enum nz_status configure(sqlite3 *db, enum nz_sqlite_mode mode, struct nz_error *err)
+/* What has to hold before the first byte of the file is read; none of it reads. */
+static enum nz_status harden(sqlite3 *db, struct nz_error *err)
 {
-	static const char common[] = "PRAGMA trusted_schema = OFF;"
-				     "PRAGMA cell_size_check = ON;"
-				     "PRAGMA mmap_size = 0;"
-				     "PRAGMA temp_store = FILE;"
-				     "PRAGMA cache_size = -4000;";
-
 	if (sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
+	    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
 	    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL) != SQLITE_OK)
 		return nz_sqlite_fail(db, err, "configuring SQLite");
-	NZ_TRY(nz_sqlite_exec(db, common, err));
+	return nz_sqlite_exec(db, "PRAGMA cell_size_check = ON; PRAGMA temp_store = FILE", err);
+}
+
+static enum nz_status configure(sqlite3 *db, enum nz_sqlite_mode mode, struct nz_error *err)
+{
+	NZ_TRY(nz_sqlite_exec(db, "PRAGMA mmap_size = 0; PRAGMA cache_size = -4000", err));
 	if (mode != NZ_SQLITE_READ)
 		return NZ_OK;
 	/* A reader leaves the WAL to those who write. */
@@ -134,8 +135,9 @@ enum nz_status nz_sqlite_open(const char *path, enum nz_sqlite_mode mode, int bu
 	if (mode != NZ_SQLITE_READ && sqlite3_db_readonly(db, "main") == 1)
 		return nz_fail_code(err, NZ_REFUSED, SQLITE_READONLY, "%s may not be written", path);
 	(void)sqlite3_busy_timeout(db, busy_timeout_ms);
-	NZ_TRY(configure(db, mode, err));
+	NZ_TRY(harden(db, err));
 	NZ_TRY(probe(db, path, err));
+	NZ_TRY(configure(db, mode, err));
 	*out = db;
 	db = NULL;
 	return NZ_OK;

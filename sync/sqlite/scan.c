@@ -27,6 +27,7 @@ struct nz_scan {
 	enum scan_mode mode;
 	struct nz_value *values;
 	struct nz_buffer record, key;
+	uint8_t integer_key[9];
 	struct nz_buffer from; /* rows before this key are dropped … */
 	bool after;            /* … and those at it too */
 	bool dropping;
@@ -299,6 +300,17 @@ static enum nz_status too_long(const struct nz_scan *s, struct nz_error *err)
 	               s->record_max_bytes);
 }
 
+/* What nz_record_key gives for an integer, without a look at the record. */
+static struct nz_bytes rowid_key(struct nz_scan *s, int64_t rowid)
+{
+	const uint64_t bits = (uint64_t)rowid ^ UINT64_C(1) << 63;
+
+	s->integer_key[0] = 0x01;
+	for (int i = 0; i < 8; i++)
+		s->integer_key[1 + i] = (uint8_t)(bits >> (56 - 8 * i));
+	return nz_bytes_of(s->integer_key, sizeof(s->integer_key));
+}
+
 static enum nz_status read_plain(struct nz_scan *s, struct nz_row *out, struct nz_error *err)
 {
 	const struct nz_table *table = s->table;
@@ -312,17 +324,19 @@ static enum nz_status read_plain(struct nz_scan *s, struct nz_row *out, struct n
 	if (status == NZ_LIMIT)
 		return too_long(s, err);
 	NZ_TRY(status);
+	out->record = nz_buffer_bytes(&s->record);
+	if (s->mode == BY_ROWID) {
+		out->rowid = s->values[table->key[0]].integer;
+		out->key = rowid_key(s, out->rowid);
+		return NZ_OK;
+	}
 	nz_buffer_reset(&s->key);
-	status = nz_record_key(table, nz_buffer_bytes(&s->record), &s->key);
+	status = nz_record_key(table, out->record, &s->key);
 	if (status == NZ_MALFORMED)
 		return nz_fail(err, NZ_MALFORMED, "table %s: NULL in a key column", table->name);
 	NZ_TRY(status);
-	out->record = nz_buffer_bytes(&s->record);
 	out->key = nz_buffer_bytes(&s->key);
-	if (s->layout.key_is_rowid && table->key_count == 1)
-		out->rowid = s->values[table->key[0]].integer;
-	else
-		out->rowid = selects_rowid(s) ? sqlite3_column_int64(s->stmt, columns) : 0;
+	out->rowid = selects_rowid(s) ? sqlite3_column_int64(s->stmt, columns) : 0;
 	return NZ_OK;
 }
 
