@@ -202,16 +202,16 @@ static enum nz_status apply(struct remote *remote, struct nz_error *err)
 	return status == NZ_END ? NZ_OK : status;
 }
 
-/* One transaction; then everything is read again. */
+/* One transaction, of the very snapshot that was compared; then everything is read again. */
 static enum nz_status repair(struct remote *remote, struct nz_error *err)
 {
 	struct check *check = &remote->check;
 	struct nz_replica *replica = check->replica;
 	const uint64_t rows = check->result.differing;
 
-	check_end_reading(check);
 	NZ_TRY(replica->ops->repair_begin(replica, err));
 	enum nz_status status = apply(remote, err);
+	check->reading = false; /* repair_end ends the snapshot too */
 	if (status != NZ_OK) {
 		if (replica->ops->repair_end(replica, false, NULL) != NZ_OK)
 			nz_client_note(remote->client,

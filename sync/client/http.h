@@ -11,8 +11,9 @@
 #include <nz/bytes.h>
 
 #define NZ_HTTP_EXPORTER_BYTES 32
-#define NZ_HTTP_ERROR_MAX_BYTES ((size_t)64 << 10) /* of the body of an answer that is no success  \
-						    */
+#define NZ_HTTP_ERROR_MAX_BYTES                                                                    \
+	((size_t)64 << 10) /* of the body of an answer that is no success                          \
+			    */
 #define NZ_HTTP_CONNECT_TIMEOUT_S 20
 #define NZ_HTTP_STALL_TIMEOUT_S 60
 

@@ -386,8 +386,10 @@ static enum nz_status check_receipt(const struct nz_client_session *s, struct nz
 {
 	static const struct nz_json_limits limits = {RECEIPT_MAX_BYTES, 8, 64};
 	uint8_t signature[NZ_ED25519_SIGNATURE_BYTES];
+	const struct nz_statement *statement = &s->answer.statement;
+	struct nz_hash digest, ours, theirs;
 	struct nz_json *receipt;
-	struct nz_hash digest;
+	int64_t records;
 	NZ_JSON_DOC(doc);
 
 	NZ_TRY(nz_json_parse(text, &limits, &doc, err));
@@ -398,6 +400,11 @@ static enum nz_status check_receipt(const struct nz_client_session *s, struct nz
 	if (nz_labelled_verify(s->client->crypto, s->answer.signing_key, NZ_LABEL_RECEIPT, &digest,
 			       1, signature) != NZ_OK)
 		return nz_fail(err, NZ_UNVERIFIED, "the receipt's signature does not verify");
+	NZ_TRY(nz_json_get_hex(receipt, "statement", theirs.bytes, sizeof theirs.bytes, err));
+	NZ_TRY(nz_json_get_int(receipt, "records", 0, INT64_C(1) << 52, &records, err));
+	NZ_TRY(nz_statement_hash(s->client->crypto, statement, &ours));
+	if (!nz_equal_ct(&ours, &theirs, sizeof ours) || records != statement->records)
+		return nz_fail(err, NZ_MISMATCH, "the receipt is for another statement");
 	return NZ_OK;
 }
 

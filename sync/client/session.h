@@ -61,11 +61,12 @@ enum nz_status nz_client_session_receipt(struct nz_client_session *session, stru
 					 struct nz_error *err) NZ_MUST_USE;
 
 /*
- * Reports a failed sync on a connection of its own (`sync.failure`): code 1003 or 1008. incident
+ * Reports a failed sync on a connection of its own (`sync.failure`): code 1003 or 1008, at
+ * the batch of that position (-1: none). incident
  * gets the platform's incident id, "" where it gave none.
  */
 enum nz_status nz_client_session_report(const struct nz_client *client, const char *session_id,
-					int code, char incident[40],
+					int code, int64_t position, char incident[40],
 					struct nz_error *err) NZ_MUST_USE;
 
 /* An answer of the platform that is no success, as a status and a message. */

@@ -51,7 +51,7 @@ enum nz_status nz_client_session_refusal(const struct nz_http_answer *answer, st
 }
 
 static enum nz_status make_report(const struct nz_client *client, const char *session_id, int code,
-				  struct nz_buffer *out, struct nz_error *err)
+				  int64_t position, struct nz_buffer *out, struct nz_error *err)
 {
 	NZ_JSON_DOC(doc);
 
@@ -60,8 +60,12 @@ static enum nz_status make_report(const struct nz_client *client, const char *se
 	struct nz_json *payload = nz_json_make_object(doc);
 	nz_json_set_str(doc, payload, "platform", client->platform);
 	nz_json_set_str(doc, payload, "dataset", client->url.dataset);
-	nz_json_set_str(doc, payload, "session_id", session_id);
-	nz_json_set_int(doc, payload, "error_code", code);
+	nz_json_set_str(doc, payload, "session", session_id);
+	nz_json_set_int(doc, payload, "code", code);
+	if (position >= 0)
+		nz_json_set_int(doc, payload, "position", position);
+	else
+		nz_json_set(doc, payload, "position", nz_json_make_null(doc));
 	nz_json_set_str(doc, body, "action", NZ_ACTION_FAILURE);
 	nz_json_set(doc, body, "payload", payload);
 	NZ_TRY(nz_json_failed(doc));
@@ -70,7 +74,8 @@ static enum nz_status make_report(const struct nz_client *client, const char *se
 }
 
 enum nz_status nz_client_session_report(const struct nz_client *client, const char *session_id,
-					int code, char incident[40], struct nz_error *err)
+					int code, int64_t position, char incident[40],
+					struct nz_error *err)
 {
 	struct nz_https *http NZ_CLEANUP(nz_https_free) = NULL;
 	NZ_HTTP_ANSWER(answer);
@@ -82,7 +87,7 @@ enum nz_status nz_client_session_report(const struct nz_client *client, const ch
 						.stopped = client->stopped,
 						.context = client->context};
 
-	NZ_TRY(make_report(client, session_id, code, &packet, err));
+	NZ_TRY(make_report(client, session_id, code, position, &packet, err));
 	NZ_TRY(nz_https_new(&options, &http, err));
 	const struct nz_http_request request = {.method = "POST",
 						.target = FAILURES,

@@ -48,7 +48,8 @@ static void report(struct sync_run *run, int code, struct nz_error *err)
 	char incident[sizeof err->incident] = "";
 	struct nz_error failed = {0};
 
-	if (nz_client_session_report(run->client, run->continues, code, incident, &failed) != NZ_OK)
+	if (nz_client_session_report(run->client, run->continues, code, run->failed_position,
+				     incident, &failed) != NZ_OK)
 		nz_client_note(run->client, "the platform could not be told of the failure: %s",
 			       failed.message);
 	if (incident[0] != '\0')

@@ -228,6 +228,8 @@ static void count_done(struct sync_run *run, const struct nz_fetch_run *wanted,
 		run->records_done += wanted->entries[i].count;
 		run->bytes_done += wanted->entries[i].bytes;
 	}
+	if (outcome->done < wanted->count)
+		run->failed_position = (int64_t)wanted->entries[outcome->done].position;
 	run->result.batches_fetched += outcome->done;
 	run->progress = run->progress || outcome->done > 0;
 	/* What was begun and not finished is asked for again. */
@@ -341,6 +343,7 @@ enum nz_status sync_attempt(struct sync_run *run, struct nz_error *err)
 	bool nothing;
 
 	run->local = run->again = run->progress = false;
+	run->failed_position = -1;
 	NZ_TRY(open_session(run, err));
 	NZ_TRY(nothing_to_move(run, &nothing, err));
 	if (nothing) {

@@ -30,9 +30,10 @@ struct sync_run {
 	struct nz_replica_plan plan;
 
 	/* For the reactions to a failed attempt. */
-	bool local;    /* it is the replica's failure, not the platform's */
-	bool again;    /* nothing is wrong: open the next session */
-	bool progress; /* a batch more was staged */
+	bool local;		 /* it is the replica's failure, not the platform's */
+	bool again;		 /* nothing is wrong: open the next session */
+	bool progress;		 /* a batch more was staged */
+	int64_t failed_position; /* of the batch at which an attempt ended; -1: none */
 	struct nz_backoff backoff;
 	unsigned resyncs;
 

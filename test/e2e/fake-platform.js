@@ -242,7 +242,7 @@ function open(req, res, body) {
   const prk = hmac('nezertronixpro/sync/v2', shared);
   const key = (label) => hmac(prk, label, t, byte(1));
   sessions.set(answer.session_id, { socket: req.socket, number: 0n, start: BigInt(`0x${hex(Buffer.from(answer.nonce, 'base64'))}`),
-    encryption: key('nz-sync-v2 encryption'), authentication: key('nz-sync-v2 authentication'), opened: Date.now() });
+    statement: answer.dataset, encryption: key('nz-sync-v2 encryption'), authentication: key('nz-sync-v2 authentication'), opened: Date.now() });
   res.writeHead(200, { 'Content-Type': 'application/json' });
   if (is('answer-garbage')) return res.end('{"session_id":');
   if (is('answer-huge')) return res.end(Buffer.alloc(1 << 20, 32));
@@ -374,7 +374,8 @@ function inSession(req, res, body) {
   if (happens('session-gone')) return refuse(res, 1007);
   if (rest === '/receipt' && req.method === 'POST') {
     if (is('receipt-refused')) return refuse(res, 3999);
-    const receipt = { ...JSON.parse(body), at: Math.floor(Date.now() / 1000), platform };
+    const receipt = { at: Math.floor(Date.now() / 1000), node_id: 'nobody', records: JSON.parse(body).records,
+      statement: is('receipt-other') ? hex(sha256('another')) : hex(sha256(jcs(session.statement))) };
     const signature = sign(labelled('nz-sync-v2 receipt', sha256(jcs(receipt))), is('receipt-signature') ? wrongKey : signingKey);
     res.writeHead(200, { 'Content-Type': 'application/json' });
     return res.end(JSON.stringify({ receipt, signature }));
