@@ -3,6 +3,9 @@
  * The primitives of nz behind one adapter, a const struct of functions. Adapters give the same
  * answer on every input; the same vectors run over all of them. Stateless calls are thread-safe;
  * an nz_aead or nz_hasher belongs to one thread at a time.
+ *
+ * A library that runs out of memory while it checks a signature or a tag may not say so. Whatever
+ * was not checked to its end is then NZ_UNVERIFIED, never NZ_OK.
  */
 #ifndef NZ_CRYPTO_H
 #define NZ_CRYPTO_H

@@ -47,7 +47,9 @@ const struct nz_openssl *nz_openssl_get(void)
 
 enum nz_status nz_openssl_failed(enum nz_status status)
 {
-	ERR_clear_error();
+	for (unsigned long code; (code = ERR_get_error()) != 0;)
+		if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+			status = NZ_NO_MEMORY;
 	return status;
 }
 

@@ -26,7 +26,10 @@ struct nz_openssl {
 /* The fetched algorithms; NULL where OpenSSL cannot give them, tried again on the next call. */
 const struct nz_openssl *nz_openssl_get(void);
 
-/* Empties the thread's error queue and returns status. */
+/*
+ * Empties the thread's error queue and returns status, or NZ_NO_MEMORY where the queue says so: what
+ * failed for want of memory proves nothing about a signature or a certificate.
+ */
 enum nz_status nz_openssl_failed(enum nz_status status);
 
 /* OpenSSL takes some empty inputs only with a pointer that is not NULL. */

@@ -57,8 +57,8 @@ static enum nz_status fill_store(struct nz_bytes root_pem, X509_STORE *store, st
 		if (roots == ROOTS_MAX)
 			return nz_fail(err, NZ_LIMIT, "more than %d root certificates", ROOTS_MAX);
 		if (X509_STORE_add_cert(store, cert) != 1)
-			return nz_openssl_failed(
-				nz_fail(err, NZ_CRYPTO, "a root certificate cannot be used"));
+			return nz_fail(err, nz_openssl_failed(NZ_CRYPTO),
+			               "a root certificate cannot be used");
 	}
 	if (roots == 0)
 		return nz_fail(err, NZ_MALFORMED, "the PEM text holds no root certificate");
@@ -82,12 +82,12 @@ static enum nz_status read_chain(const struct nz_bytes *chain, size_t count, STA
 
 		if (cert == NULL || next != chain[i].ptr + chain[i].len) {
 			X509_free(cert);
-			return nz_openssl_failed(
-				nz_fail(err, NZ_UNVERIFIED, "certificate %zu is not DER", i));
+			return nz_fail(err, nz_openssl_failed(NZ_UNVERIFIED),
+			               "certificate %zu is not DER", i);
 		}
 		if (sk_X509_push(out, cert) == 0) {
 			X509_free(cert);
-			return nz_openssl_failed(nz_fail(err, NZ_NO_MEMORY, "no memory"));
+			return nz_fail(err, nz_openssl_failed(NZ_NO_MEMORY), "no memory");
 		}
 	}
 	return NZ_OK;
@@ -155,7 +155,7 @@ static enum nz_status check_path(X509_STORE *store, STACK_OF(X509) *chain, int64
 	X509_STORE_CTX *ctx NZ_CLEANUP(free_store_ctx) = X509_STORE_CTX_new();
 
 	if (ctx == NULL || X509_STORE_CTX_init(ctx, store, sk_X509_value(chain, 0), chain) != 1)
-		return nz_openssl_failed(nz_fail(err, NZ_NO_MEMORY, "no memory"));
+		return nz_fail(err, nz_openssl_failed(NZ_NO_MEMORY), "no memory");
 
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 
@@ -163,24 +163,25 @@ static enum nz_status check_path(X509_STORE *store, STACK_OF(X509) *chain, int64
 	X509_VERIFY_PARAM_set_depth(param, CHAIN_MAX - 1);
 	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
 	if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT) != 1)
-		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "X.509 checks cannot be set"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO), "X.509 checks cannot be set");
 
 	if (X509_verify_cert(ctx) != 1) {
 		const int code = X509_STORE_CTX_get_error(ctx);
 
-		return nz_openssl_failed(nz_fail_code(
-			err, code == X509_V_ERR_OUT_OF_MEM ? NZ_NO_MEMORY : NZ_UNVERIFIED, code,
-			"certificate %d: %s", X509_STORE_CTX_get_error_depth(ctx),
-			X509_verify_cert_error_string(code)));
+		const enum nz_status status =
+			code == X509_V_ERR_OUT_OF_MEM ? NZ_NO_MEMORY : NZ_UNVERIFIED;
+
+		return nz_fail_code(err, nz_openssl_failed(status), code, "certificate %d: %s",
+		                    X509_STORE_CTX_get_error_depth(ctx),
+		                    X509_verify_cert_error_string(code));
 	}
 
 	const STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(ctx);
 
 	for (int i = 1; i < sk_X509_num(path); i++) {
 		if (!may_issue_signing(sk_X509_value(path, i)))
-			return nz_openssl_failed(
-				nz_fail(err, NZ_UNVERIFIED,
-			                "certificate %d may not issue signing ones", i));
+			return nz_fail(err, nz_openssl_failed(NZ_UNVERIFIED),
+			               "certificate %d may not issue signing ones", i);
 	}
 	return NZ_OK;
 }
@@ -194,7 +195,7 @@ enum nz_status nz_pki_check_signing_chain(struct nz_bytes root_pem, const struct
 	STACK_OF(X509) *certs NZ_CLEANUP(free_stack) = sk_X509_new_null();
 
 	if (store == NULL || certs == NULL)
-		return nz_openssl_failed(nz_fail(err, NZ_NO_MEMORY, "no memory"));
+		return nz_fail(err, nz_openssl_failed(NZ_NO_MEMORY), "no memory");
 	NZ_TRY(fill_store(root_pem, store, err));
 	NZ_TRY(read_chain(chain, chain_len, certs, err));
 	NZ_TRY(check_path(store, certs, now, err));

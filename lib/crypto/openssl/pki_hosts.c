@@ -83,13 +83,13 @@ enum nz_status nz_pki_add_hosts(X509 *cert, const char *const *hosts, size_t cou
 		if (status == NZ_INVALID)
 			return nz_fail(err, status, "not a DNS name or address: \"%s\"", hosts[i]);
 		if (status != NZ_OK)
-			return nz_openssl_failed(nz_fail(err, status, "no memory for names"));
+			return nz_fail(err, nz_openssl_failed(status), "no memory for names");
 		if (sk_GENERAL_NAME_push(names, name) == 0) {
 			GENERAL_NAME_free(name);
-			return nz_openssl_failed(nz_fail(err, NZ_NO_MEMORY, "no memory for names"));
+			return nz_fail(err, nz_openssl_failed(NZ_NO_MEMORY), "no memory for names");
 		}
 	}
 	if (names == NULL || X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0) != 1)
-		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "host names cannot be added"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO), "host names cannot be added");
 	return NZ_OK;
 }

@@ -97,8 +97,8 @@ static enum nz_status write_pair(X509 *cert, EVP_PKEY *key, struct nz_pki_pair *
 	if (key_bio == NULL || cert_bio == NULL ||
 	    PEM_write_bio_PKCS8PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) != 1 ||
 	    PEM_write_bio_X509(cert_bio, cert) != 1)
-		return nz_openssl_failed(
-			nz_fail(err, NZ_CRYPTO, "a key or certificate cannot be written"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO),
+		               "a key or certificate cannot be written");
 	if (append_bio(key_bio, &pair.key_pem) != NZ_OK ||
 	    append_bio(cert_bio, &pair.certificate_pem) != NZ_OK)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a key and its certificate");
@@ -131,7 +131,7 @@ enum nz_status nz_pki_make_root(const char *common_name, int64_t now, unsigned d
 	    !add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign") ||
 	    !add_extension(cert, cert, NID_subject_key_identifier, "hash") ||
 	    X509_sign(cert, key, EVP_sha256()) == 0)
-		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "a root cannot be made"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO), "a root cannot be made");
 	return write_pair(cert, key, out, err);
 }
 
@@ -157,13 +157,13 @@ static enum nz_status read_issuer(const struct nz_pki_pair *root, int64_t now,
 	NZ_TRY(nz_pki_read_key(nz_buffer_bytes(&root->key_pem), &issuer->key, err));
 	NZ_TRY(nz_pki_expiry(pem, not_after, err));
 	if (X509_check_private_key(issuer->cert, issuer->key) != 1)
-		return nz_openssl_failed(
-			nz_fail(err, NZ_MISMATCH, "the root's key is not that of its certificate"));
+		return nz_fail(err, nz_openssl_failed(NZ_MISMATCH),
+		               "the root's key is not that of its certificate");
 	if (X509_check_ca(issuer->cert) != 1)
 		return nz_fail(err, NZ_REFUSED, "the root's certificate may not sign others");
 	if (X509_cmp_time(X509_get0_notBefore(issuer->cert), &at) >= 0 || *not_after <= now)
-		return nz_openssl_failed(
-			nz_fail(err, NZ_EXPIRED, "the root's certificate is not valid now"));
+		return nz_fail(err, nz_openssl_failed(NZ_EXPIRED),
+		               "the root's certificate is not valid now");
 	return NZ_OK;
 }
 
@@ -216,10 +216,10 @@ enum nz_status nz_pki_make_leaf(const struct nz_pki_pair *root, enum nz_pki_purp
 		cert = new_certificate(signing ? "nz signing" : "nz tls", key, begin, end);
 	if (cert == NULL || X509_set_issuer_name(cert, X509_get_subject_name(issuer.cert)) != 1 ||
 	    !add_leaf_extensions(cert, issuer.cert, purpose))
-		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "a leaf cannot be made"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO), "a leaf cannot be made");
 	if (!signing)
 		NZ_TRY(nz_pki_add_hosts(cert, hosts, host_count, err));
 	if (X509_sign(cert, issuer.key, EVP_sha256()) == 0)
-		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "a leaf cannot be signed"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO), "a leaf cannot be signed");
 	return write_pair(cert, key, out, err);
 }

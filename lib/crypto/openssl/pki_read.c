@@ -41,7 +41,7 @@ enum nz_status nz_pki_open_pem(struct nz_bytes pem, BIO **out, struct nz_error *
 	BIO *bio = BIO_new_mem_buf(nz_openssl_ptr(pem), (int)pem.len);
 
 	if (bio == NULL)
-		return nz_openssl_failed(nz_fail(err, NZ_NO_MEMORY, "no memory to read PEM"));
+		return nz_fail(err, nz_openssl_failed(NZ_NO_MEMORY), "no memory to read PEM");
 	*out = bio;
 	return NZ_OK;
 }
@@ -55,8 +55,10 @@ enum nz_status nz_pki_next_certificate(BIO *bio, X509 **out, struct nz_error *er
 		const bool end = ERR_GET_LIB(code) == ERR_LIB_PEM &&
 		                 ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 
-		ERR_clear_error();
-		return end ? NZ_END : nz_fail(err, NZ_MALFORMED, "a certificate cannot be read");
+		const enum nz_status status = nz_openssl_failed(end ? NZ_END : NZ_MALFORMED);
+
+		return status == NZ_END ? NZ_END
+		                        : nz_fail(err, status, "a certificate cannot be read");
 	}
 	*out = cert;
 	return NZ_OK;
@@ -84,8 +86,8 @@ enum nz_status nz_pki_read_key(struct nz_bytes pem, EVP_PKEY **out, struct nz_er
 	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 
 	if (key == NULL)
-		return nz_openssl_failed(
-			nz_fail(err, NZ_MALFORMED, "the PEM text holds no readable private key"));
+		return nz_fail(err, nz_openssl_failed(NZ_MALFORMED),
+		               "the PEM text holds no readable private key");
 	*out = key;
 	return NZ_OK;
 }
@@ -101,7 +103,7 @@ enum nz_status nz_pki_platform_id(struct nz_bytes root_pem, char out[65], struct
 	const int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &spki);
 
 	if (len <= 0)
-		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "a public key cannot be encoded"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO), "a public key cannot be encoded");
 
 	const enum nz_status status = nz_openssl_sha256(nz_bytes_of(spki, (size_t)len), digest);
 
@@ -122,8 +124,8 @@ enum nz_status nz_pki_pem_to_der(struct nz_bytes pem, struct nz_buffer *der, str
 	const int len = i2d_X509(cert, &encoded);
 
 	if (len <= 0)
-		return nz_openssl_failed(
-			nz_fail(err, NZ_CRYPTO, "a certificate cannot be encoded"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO),
+		               "a certificate cannot be encoded");
 
 	const enum nz_status status = nz_buffer_append(der, encoded, (size_t)len);
 
@@ -140,8 +142,8 @@ enum nz_status nz_pki_expiry(struct nz_bytes pem, int64_t *not_after, struct nz_
 
 	NZ_TRY(nz_pki_read_certificate(pem, &cert, err));
 	if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &utc) != 1)
-		return nz_openssl_failed(
-			nz_fail(err, NZ_MALFORMED, "the certificate's notAfter cannot be read"));
+		return nz_fail(err, nz_openssl_failed(NZ_MALFORMED),
+		               "the certificate's notAfter cannot be read");
 	*not_after = (int64_t)timegm(&utc);
 	return NZ_OK;
 }
@@ -157,7 +159,7 @@ enum nz_status nz_pki_signing_seed(struct nz_bytes key_pem, struct nz_secret *se
 	if (EVP_PKEY_get_id(key) != EVP_PKEY_ED25519)
 		return nz_fail(err, NZ_UNSUPPORTED, "the key is not an Ed25519 key");
 	if (EVP_PKEY_get_raw_private_key(key, raw.bytes, &len) != 1 || len != sizeof(raw.bytes))
-		return nz_openssl_failed(nz_fail(err, NZ_CRYPTO, "the key has no raw form"));
+		return nz_fail(err, nz_openssl_failed(NZ_CRYPTO), "the key has no raw form");
 	*seed = raw;
 	return NZ_OK;
 }
