@@ -76,16 +76,22 @@ static enum nz_status clock_line(const struct nz_json *auth, int64_t now, struct
 	                         timestamp < now ? "behind" : "ahead of");
 }
 
-static bool has_hash(const struct nz_crypto *crypto, const struct nz_buffer *text,
-                     struct nz_bytes claimed)
+/* A fault on this side is nothing wrong with the text, and ends the explanation. */
+static bool is_fault(enum nz_status status)
+{
+	return status >= NZ_NO_MEMORY;
+}
+
+static enum nz_status has_hash(const struct nz_crypto *crypto, const struct nz_buffer *text,
+                               struct nz_bytes claimed, bool *has)
 {
 	uint8_t hash[NZ_SHA256_BYTES];
 	char hex[2 * NZ_SHA256_BYTES + 1];
 
-	if (crypto->sha256(nz_buffer_bytes(text), hash) != NZ_OK)
-		return false;
+	NZ_TRY(crypto->sha256(nz_buffer_bytes(text), hash));
 	nz_hex_encode(nz_bytes_of(hash, sizeof hash), hex);
-	return nz_bytes_equal(claimed, nz_bytes_of(hex, sizeof hex - 1));
+	*has = nz_bytes_equal(claimed, nz_bytes_of(hex, sizeof hex - 1));
+	return NZ_OK;
 }
 
 static enum nz_status body_lines(const struct nz_crypto *crypto, const struct nz_json *auth,
@@ -94,6 +100,7 @@ static enum nz_status body_lines(const struct nz_crypto *crypto, const struct nz
 	const struct nz_bytes claimed = nz_json_string(nz_json_get(auth, "body_hash"));
 	NZ_BUFFER(canonical);
 	NZ_BUFFER(sent);
+	bool of_canonical = false, of_sent = false;
 
 	if (body == NULL)
 		return line(out, "body", "(missing)");
@@ -102,10 +109,12 @@ static enum nz_status body_lines(const struct nz_crypto *crypto, const struct nz
 	NZ_TRY(nz_buffer_appendf(out, "%-11s %zu bytes in canonical form\n", "body",
 	                         canonical.len));
 	NZ_TRY(difference(out, "body", nz_buffer_bytes(&sent), nz_buffer_bytes(&canonical)));
+	NZ_TRY(has_hash(crypto, &canonical, claimed, &of_canonical));
+	NZ_TRY(has_hash(crypto, &sent, claimed, &of_sent));
 	return line(out, "body_hash",
-	            has_hash(crypto, &canonical, claimed) ? "is that of the canonical form"
-	            : has_hash(crypto, &sent, claimed)    ? "is that of the body as sent"
-	                                                  : "is that of no form of the body");
+	            of_canonical ? "is that of the canonical form"
+	            : of_sent    ? "is that of the body as sent"
+	                         : "is that of no form of the body");
 }
 
 static enum nz_status explain_signed(const struct nz_crypto *crypto, struct nz_bytes text,
@@ -127,7 +136,11 @@ static enum nz_status explain_signed(const struct nz_crypto *crypto, struct nz_b
 	NZ_TRY(value_line(out, "nonce", nz_json_get(auth, "nonce")));
 	NZ_TRY(body_lines(crypto, auth, nz_json_get(root, "body"), out));
 
-	if (nz_packet_verify(crypto, text, &used, &packet, &err) != NZ_OK)
+	const enum nz_status status = nz_packet_verify(crypto, text, &used, &packet, &err);
+
+	if (is_fault(status))
+		return status;
+	if (status != NZ_OK)
 		return line(out, "wrong",
 		            err.message[0] != '\0' ? err.message : nz_status_name(err.status));
 	NZ_TRY(line(out, "signature",
@@ -169,7 +182,12 @@ static enum nz_status explain_document(const struct nz_crypto *crypto, const str
 	NZ_TRY(line(out, "this is", "a node document (public)"));
 	NZ_TRY(value_line(out, "node_id", nz_json_get(root, "node_id")));
 	NZ_TRY(value_line(out, "rotations", nz_json_get(root, "seq")));
-	if (nz_node_document_check(crypto, root, &node, &err) != NZ_OK)
+
+	const enum nz_status status = nz_node_document_check(crypto, root, &node, &err);
+
+	if (is_fault(status))
+		return status;
+	if (status != NZ_OK)
 		return line(out, "wrong",
 		            err.message[0] != '\0' ? err.message : nz_status_name(err.status));
 	return line(out, "wrong", "nothing");

@@ -170,8 +170,11 @@ static enum nz_status reload(struct file_guard *self, int64_t now, struct nz_err
 		return damaged(self, err);
 	if (read_full(self->fd, cell, sizeof cell, 0) != 0)
 		return nz_fail_code(err, NZ_IO, errno, "cannot read %s: %m", self->path);
-	if (nz_replay_log_read_header(self->crypto, cell, &floor) != NZ_OK)
-		return damaged(self, err);
+
+	const enum nz_status status = nz_replay_log_read_header(self->crypto, cell, &floor);
+
+	if (status != NZ_OK)
+		return status == NZ_MALFORMED ? damaged(self, err) : status;
 	nz_replay_table_reset(&self->table);
 	self->table.floor = floor;
 	self->dev = st.st_dev;
@@ -264,10 +267,12 @@ static enum nz_status file_check(struct nz_replay *guard, struct nz_bytes node_i
 	struct file_guard *self = (struct file_guard *)guard;
 	struct nz_replay_entry entry;
 
-	if (nz_replay_entry_make(self->crypto, node_id, nonce, timestamp, &entry) != NZ_OK)
-		return nz_fail(err, NZ_NO_MEMORY, "cannot make a replay key");
+	enum nz_status status =
+		nz_replay_entry_make(self->crypto, node_id, nonce, timestamp, &entry);
+	if (status != NZ_OK)
+		return nz_fail(err, status, "cannot make a replay key");
 	pthread_mutex_lock(&self->mutex);
-	enum nz_status status = lock(self, err);
+	status = lock(self, err);
 	if (status == NZ_OK) {
 		status = check_locked(self, &entry, now, err);
 		flock(self->marker, LOCK_UN);
