@@ -40,8 +40,15 @@ typedef enum nz_status (*fault_scenario)(struct nz_error *err);
  * and all after it; and once more without a fault. A fault that is met must be told by its status:
  * NZ_NO_MEMORY, or NZ_CRYPTO from what OpenSSL did. OpenSSL alone may get over one and succeed.
  */
-void fault_each_named(enum fault_source source, fault_scenario scenario, const char *name);
-#define FAULT_EACH(source, scenario) fault_each_named(source, scenario, #scenario)
+void fault_each_named(enum fault_source source, fault_scenario scenario,
+                      enum nz_status openssl_refusal, const char *name);
+#define FAULT_EACH(source, scenario) fault_each_named(source, scenario, NZ_NO_MEMORY, #scenario)
+/*
+ * For what refuses when OpenSSL does not say why it failed: a tag or signature that could not be
+ * checked for want of memory, of which OpenSSL's error queue may know nothing.
+ */
+#define FAULT_EACH_OR(source, scenario, refusal) \
+	fault_each_named(source, scenario, refusal, #scenario)
 
 /* Faults happen between these two alone, so that a scenario can prepare and check in peace. */
 void fault_on(void);
@@ -53,6 +60,10 @@ static inline enum nz_status fault_off_with(enum nz_status status)
 	return status;
 }
 #define FAULTY(call) (fault_on(), fault_off_with(call))
+
+/* A folder of the test's own, in memory where there is room: a thousand fsyncs cost nothing there. */
+#define FAULT_FOLDER_CHARS 32
+void fault_folder(char out[FAULT_FOLDER_CHARS]);
 
 /* Whether the call about to be made has to fail; for sources outside this file. */
 bool fault_due(enum fault_source source);
