@@ -1,72 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nz packet: signed and sealed packets by hand. */
-#include "cli.h"
-
-#include <nz/packet.h>
+#include "packet_outcome.h"
 
 #define CANON_DEPTH 1000
 #define SKEW_MAX_S (INT64_C(366) * 86400)
 #define UNIX_MAX ((INT64_C(1) << 53) - 1)
-
-/* How a failure is told: the API's code, and this command's exit code. */
-struct outcome {
-	int code;
-	int exit;
-};
-
-static struct outcome outcome_of_fault(const struct nz_error *err)
-{
-	switch ((enum nz_packet_fault)err->code) {
-	case NZ_PACKET_FAULT_JSON:
-		return (struct outcome){err->status == NZ_LIMIT ? 1011 : 1010, NZ_EXIT_BAD_INPUT};
-	case NZ_PACKET_FAULT_SHAPE:
-	case NZ_PACKET_FAULT_BODY_HASH:
-	case NZ_PACKET_FAULT_RECEIVER:
-		return (struct outcome){1010, NZ_EXIT_BAD_INPUT};
-	case NZ_PACKET_FAULT_VERSION:
-	case NZ_PACKET_FAULT_CIPHER:
-	case NZ_PACKET_FAULT_REWRITE:
-		return (struct outcome){1013, NZ_EXIT_BAD_INPUT};
-	case NZ_PACKET_FAULT_TIME:
-		return (struct outcome){1006, NZ_EXIT_BAD_INPUT};
-	case NZ_PACKET_FAULT_SENDER:
-		return (struct outcome){1001, NZ_EXIT_BAD_INPUT};
-	case NZ_PACKET_FAULT_SIGNATURE:
-	case NZ_PACKET_FAULT_TAG:
-		return (struct outcome){1001, NZ_EXIT_FAILED};
-	case NZ_PACKET_FAULT_REPLAY:
-		return (struct outcome){err->status == NZ_REPLAYED ? 1005 : 3001, NZ_EXIT_FAILED};
-	case NZ_PACKET_FAULT_NONE:
-		break;
-	}
-	return (struct outcome){3999, NZ_EXIT_FAILED};
-}
-
-/* A packet that is no good. */
-static int packet_failed(const struct nz_args *args, struct nz_error *err, enum nz_status status)
-{
-	struct outcome outcome = {3999, NZ_EXIT_FAILED};
-
-	err->status = status;
-	/* Of a fault of the system, code is an errno. */
-	if (status < NZ_NO_MEMORY)
-		outcome = outcome_of_fault(err);
-	if (status < NZ_NO_MEMORY)
-		err->code = outcome.code;
-	return nz_cli_fail(args, err, outcome.exit);
-}
-
-/* Something that was given beside the packet (keys, peers, a file) is no good. */
-static int input_failed(const struct nz_args *args, struct nz_error *err, enum nz_status status)
-{
-	err->status = status;
-	if (status < NZ_NO_MEMORY)
-		err->code = status == NZ_LIMIT ? 1011 : 1010;
-	return nz_cli_fail(args, err,
-	                   status == NZ_INVALID   ? NZ_EXIT_USAGE
-	                   : status < NZ_NO_MEMORY ? NZ_EXIT_BAD_INPUT
-	                                           : NZ_EXIT_FAILED);
-}
 
 /* What the commands have in common, from their options. */
 struct job {
@@ -147,13 +85,13 @@ static int run_sign(const struct nz_args *args)
 	if (status == NZ_OK)
 		status = nz_cli_load_keys(args, &keys, &err);
 	if (status != NZ_OK)
-		return input_failed(args, &err, status);
+		return nz_packet_input_failed(args, &err, status);
 
 	const struct nz_sign_options options = {.timestamp = job.at};
 	status = nz_packet_sign_text(job.crypto, &keys, nz_buffer_bytes(&job.input), &job.limits,
 	                             &options, &packet, &err);
 	if (status != NZ_OK)
-		return packet_failed(args, &err, status);
+		return nz_packet_failed(args, &err, status);
 	return print_result(args, &packet, true);
 }
 
@@ -206,16 +144,16 @@ static int run_verify(const struct nz_args *args)
 		status = nz_replay_file(job.crypto, replay, &limits, &guard, &err);
 	}
 	if (status != NZ_OK)
-		return input_failed(args, &err, status);
+		return nz_packet_input_failed(args, &err, status);
 
 	struct nz_verify_options options = verify_options(args, &job);
 	options.replay = guard;
 	status = nz_packet_verify(job.crypto, nz_buffer_bytes(&job.input), &options, &packet, &err);
 	if (status != NZ_OK)
-		return packet_failed(args, &err, status);
+		return nz_packet_failed(args, &err, status);
 	status = describe_verified(args, packet, &text);
 	if (status != NZ_OK)
-		return packet_failed(args, &err, status);
+		return nz_packet_failed(args, &err, status);
 	return print_result(args, &text, true);
 }
 
@@ -276,11 +214,11 @@ static int run_seal(const struct nz_args *args)
 	if (status == NZ_OK)
 		status = make_sealer(args, &job, &keys, &sealer, &err);
 	if (status != NZ_OK)
-		return input_failed(args, &err, status);
+		return nz_packet_input_failed(args, &err, status);
 	status = nz_packet_seal(sealer, keys.node_id, nz_args_get(args, "to", ""), trimmed(&job),
 	                        &sealed, &err);
 	if (status != NZ_OK)
-		return packet_failed(args, &err, status);
+		return nz_packet_failed(args, &err, status);
 	return print_result(args, &sealed, true);
 }
 
@@ -295,11 +233,11 @@ static int run_open(const struct nz_args *args)
 	if (status == NZ_OK)
 		status = nz_cli_load_keys(args, &keys, &err);
 	if (status != NZ_OK)
-		return input_failed(args, &err, status);
+		return nz_packet_input_failed(args, &err, status);
 	status = nz_packet_open(job.crypto, nz_buffer_bytes(&job.input), &job.limits, &keys,
 	                        &job.resolver, &packet, &err);
 	if (status != NZ_OK)
-		return packet_failed(args, &err, status);
+		return nz_packet_failed(args, &err, status);
 	return print_result(args, &packet, true);
 }
 
@@ -322,7 +260,7 @@ static int run_canon(const struct nz_args *args)
 	if (status == NZ_OK)
 		status = nz_json_canonical(nz_json_root(doc), &text);
 	if (status != NZ_OK)
-		return input_failed(args, &err, status);
+		return nz_packet_input_failed(args, &err, status);
 	/* No line end: these bytes are what gets hashed. */
 	return print_result(args, &text, false);
 }
@@ -335,11 +273,11 @@ static int run_explain(const struct nz_args *args)
 	enum nz_status status = prepare(args, &job, &err);
 
 	if (status != NZ_OK)
-		return input_failed(args, &err, status);
+		return nz_packet_input_failed(args, &err, status);
 	const struct nz_verify_options options = verify_options(args, &job);
 	status = nz_packet_explain(job.crypto, nz_buffer_bytes(&job.input), &options, &text);
 	if (status != NZ_OK)
-		return packet_failed(args, &err, status);
+		return nz_packet_failed(args, &err, status);
 	return print_result(args, &text, false);
 }
 
@@ -412,8 +350,8 @@ const struct nz_command nz_commands_packet[] = {
 	 .verb = "seal",
 	 .synopsis = "--to NODE_ID [--cipher NAME] [--key F] [--peers FILE|DIR]... [PACKET | -]",
 	 .summary = "encrypt a signed packet for one receiver",
-	 .example = "nz packet sign body.json | nz packet seal --to nzid:node:9f86d081884c7d659a2feaa0c55ad015 "
-		    "--peers peers/",
+	 .example = "nz packet sign body.json | nz packet seal --peers peers/ "
+		    "--to nzid:node:9f86d081884c7d659a2feaa0c55ad015",
 	 .options = seal_options,
 	 .max_positional = 1,
 	 .run = run_seal},

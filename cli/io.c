@@ -10,6 +10,8 @@
 
 #include <nz/json.h>
 
+#include "proto/error.h"
+
 #define READ_STEP_BYTES ((size_t)64 << 10)
 
 static volatile sig_atomic_t stopped;
@@ -110,23 +112,23 @@ static int code_of_status(enum nz_status status)
 	switch (status) {
 	case NZ_UNVERIFIED:
 	case NZ_UNKNOWN:
-		return 1001;
+		return NZ_API_SIGNATURE;
 	case NZ_MISMATCH:
-		return 1003;
+		return NZ_API_ROOT_MISMATCH;
 	case NZ_REPLAYED:
-		return 1005;
+		return NZ_API_REPLAYED;
 	case NZ_EXPIRED:
-		return 1006;
+		return NZ_API_CLOCK;
 	case NZ_MALFORMED:
-		return 1010;
+		return NZ_API_MALFORMED;
 	case NZ_LIMIT:
-		return 1011;
+		return NZ_API_OVER_LIMIT;
 	case NZ_UNSUPPORTED:
-		return 1013;
+		return NZ_API_UNSUPPORTED;
 	case NZ_BUSY:
-		return 3001;
+		return NZ_API_BUSY;
 	default:
-		return 3999;
+		return NZ_API_INTERNAL;
 	}
 }
 
@@ -135,30 +137,9 @@ int nz_cli_error_code(const struct nz_error *err)
 	/* An errno or an engine's code may look like one of ours. */
 	const bool foreign = err->status == NZ_IO || err->status == NZ_DATABASE;
 
-	if (!foreign && err->code >= 1001 && err->code <= 3999)
+	if (!foreign && err->code >= NZ_API_SIGNATURE && err->code <= NZ_API_INTERNAL)
 		return err->code;
 	return code_of_status(err->status);
-}
-
-static int exit_of_code(int code)
-{
-	switch (code) {
-	case 1001:
-	case 1002:
-	case 1004:
-	case 1012:
-	case 2001:
-	case 2002:
-		return NZ_EXIT_REFUSED;
-	case 1003:
-		return NZ_EXIT_DIFFERS;
-	case 1010:
-	case 1011:
-	case 1013:
-		return NZ_EXIT_BAD_INPUT;
-	default:
-		return NZ_EXIT_TEMPORARY;
-	}
 }
 
 int nz_cli_exit_code(const struct nz_error *err)
@@ -175,7 +156,10 @@ int nz_cli_exit_code(const struct nz_error *err)
 		break;
 	}
 	const int code = nz_cli_error_code(err);
-	return code == 3999 && err->code != 3999 ? NZ_EXIT_FAILED : exit_of_code(code);
+	/* A fault on this side; a platform's internal error is temporary. */
+	if (code == NZ_API_INTERNAL && err->code != NZ_API_INTERNAL)
+		return NZ_EXIT_FAILED;
+	return nz_api_error_info(code)->exit_code;
 }
 
 static enum nz_status failure_as_json(const struct nz_error *err, struct nz_buffer *out)
