@@ -69,7 +69,7 @@ struct nz_crypto {
 	                                 const uint8_t signature[NZ_ED25519_SIGNATURE_BYTES])
 		NZ_MUST_USE;
 	/* Whether the key encodes a curve point (RFC 8032 5.1.3), canonically or not, of any
-	   order: NZ_UNVERIFIED where not. Use nz_ed25519_key_acceptable. */
+	   order: NZ_UNVERIFIED where not. Use nz_ed25519_key_check. */
 	enum nz_status (*ed25519_decodes)(const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES])
 		NZ_MUST_USE;
 
@@ -125,8 +125,17 @@ enum nz_status nz_hkdf_extract(const struct nz_crypto *crypto, struct nz_bytes s
 enum nz_status nz_hkdf_expand(const struct nz_crypto *crypto, const struct nz_secret *prk,
                               struct nz_bytes info, struct nz_secret *out) NZ_MUST_USE;
 
-/* True for an Ed25519 public key fit to be pinned: canonical, a curve point, not of small order. */
-bool nz_ed25519_key_acceptable(const struct nz_crypto *crypto,
-                               const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES]);
+/*
+ * NZ_OK for an Ed25519 public key fit to be pinned: canonical, a curve point, not of small order.
+ * NZ_UNVERIFIED for another; NZ_CRYPTO or NZ_NO_MEMORY where that could not be found out.
+ */
+enum nz_status nz_ed25519_key_check(const struct nz_crypto *crypto,
+                                    const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES]) NZ_MUST_USE;
+/* The same for those to whom any other answer is a no. */
+static inline bool nz_ed25519_key_acceptable(const struct nz_crypto *crypto,
+                                             const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES])
+{
+	return nz_ed25519_key_check(crypto, public_key) == NZ_OK;
+}
 
 #endif

@@ -88,9 +88,10 @@ bool nz_ed25519_rule_allows(const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES],
 	       !nz_ed25519_has_small_order(r);
 }
 
-bool nz_ed25519_key_acceptable(const struct nz_crypto *crypto,
-                               const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES])
+enum nz_status nz_ed25519_key_check(const struct nz_crypto *crypto,
+                                    const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES])
 {
-	return nz_ed25519_is_canonical(public_key) && !nz_ed25519_has_small_order(public_key) &&
-	       crypto->ed25519_decodes(public_key) == NZ_OK;
+	if (!nz_ed25519_is_canonical(public_key) || nz_ed25519_has_small_order(public_key))
+		return NZ_UNVERIFIED;
+	return crypto->ed25519_decodes(public_key);
 }

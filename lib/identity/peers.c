@@ -83,9 +83,10 @@ enum nz_status nz_peers_add(struct nz_peers *peers, const struct nz_crypto *cryp
 
 	if (!nz_node_id_is_acceptable(nz_bytes_str(node->node_id)))
 		return nz_fail(err, NZ_MALFORMED, "a peer's node_id is not acceptable");
-	if (!nz_ed25519_key_acceptable(crypto, node->ed25519))
-		return nz_fail(err, NZ_MALFORMED, "the Ed25519 key of %s is no good key",
-		               node->node_id);
+	const enum nz_status status = nz_ed25519_key_check(crypto, node->ed25519);
+	if (status != NZ_OK)
+		return nz_fail(err, status == NZ_UNVERIFIED ? NZ_MALFORMED : status,
+		               "the Ed25519 key of %s is no good key", node->node_id);
 	if (found) {
 		const struct nz_node *old = &peers->nodes[at];
 

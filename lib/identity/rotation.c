@@ -57,7 +57,7 @@ struct nz_json *nz_rotation_link_write(struct nz_json_doc *doc, const struct nz_
 	                   nz_bytes_of(link->signature_previous, sizeof link->signature_previous));
 	nz_json_set_base64(doc, json, "signature_new",
 	                   nz_bytes_of(link->signature_new, sizeof link->signature_new));
-	return json;
+	return nz_json_failed(doc) == NZ_OK ? json : NULL;
 }
 
 enum nz_status nz_rotation_link_digest(const struct nz_crypto *crypto, const char *node_id,
@@ -76,12 +76,12 @@ enum nz_status nz_rotation_link_check(const struct nz_crypto *crypto, const char
                                       const struct nz_rotation_link *link, struct nz_error *err)
 {
 	struct nz_hash digest;
+	enum nz_status status = nz_rotation_link_digest(crypto, node_id, link, &digest);
 
-	if (nz_rotation_link_digest(crypto, node_id, link, &digest) != NZ_OK)
-		return nz_fail(err, NZ_NO_MEMORY, "cannot hash a rotation");
-
-	enum nz_status status = nz_labelled_verify(crypto, link->previous, ROTATION_LABEL, &digest,
-	                                           1, link->signature_previous);
+	if (status != NZ_OK)
+		return nz_fail(err, status, "cannot hash a rotation");
+	status = nz_labelled_verify(crypto, link->previous, ROTATION_LABEL, &digest, 1,
+	                            link->signature_previous);
 	if (status == NZ_OK)
 		status = nz_labelled_verify(crypto, link->ed25519, ROTATION_LABEL, &digest, 1,
 		                            link->signature_new);
