@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "sqlite/sqlite.h"
@@ -56,6 +57,44 @@ static enum nz_status plain_name(const char *path, struct nz_buffer *out)
 	if (path[0] != '/')
 		NZ_TRY(nz_buffer_append_str(out, "./"));
 	NZ_TRY(nz_buffer_append_str(out, path));
+	return nz_buffer_cstr(out) != NULL ? NZ_OK : NZ_NO_MEMORY;
+}
+
+/* True for PATH‖suffix with something in it. */
+static bool has_content(const char *path, const char *suffix)
+{
+	NZ_BUFFER(name);
+	struct stat st;
+
+	if (nz_buffer_appendf(&name, "%s%s", path, suffix) != NZ_OK || nz_buffer_cstr(&name) == NULL)
+		return true;
+	return stat((const char *)name.ptr, &st) != 0 ? errno != ENOENT : st.st_size > 0;
+}
+
+/*
+ * True for a file that nobody can write: on a read-only file system, with nothing to be recovered.
+ * Only there SQLite may be told that it is immutable, and a database in WAL mode be read without the
+ * shared memory file that it would have to make.
+ */
+static bool is_frozen(const char *path)
+{
+	struct statvfs fs;
+
+	return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0 &&
+	       !has_content(path, "-wal") && !has_content(path, "-journal");
+}
+
+/* The same path as a URI that says so. */
+static enum nz_status frozen_name(const char *path, struct nz_buffer *out)
+{
+	NZ_TRY(nz_buffer_append_str(out, path[0] == '/' ? "file:" : "file:./"));
+	for (const char *c = path; *c != 0; c++) {
+		if (*c == '?' || *c == '#' || *c == '%')
+			NZ_TRY(nz_buffer_appendf(out, "%%%02x", (unsigned)(unsigned char)*c));
+		else
+			NZ_TRY(nz_buffer_append_byte(out, (uint8_t)*c));
+	}
+	NZ_TRY(nz_buffer_append_str(out, "?immutable=1"));
 	return nz_buffer_cstr(out) != NULL ? NZ_OK : NZ_NO_MEMORY;
 }
 
@@ -118,11 +157,13 @@ enum nz_status nz_sqlite_open(const char *path, enum nz_sqlite_mode mode, int bu
 	int rc;
 
 	NZ_TRY(check_file(path, create, &missing, err));
-	NZ_TRY(plain_name(path, &name));
+	const bool frozen = mode == NZ_SQLITE_READ && is_frozen(path);
+	NZ_TRY(frozen ? frozen_name(path, &name) : plain_name(path, &name));
 	if (missing)
 		NZ_TRY(make_file(path, mode == NZ_SQLITE_CREATE ? PRIVATE_MODE : SHARED_MODE, err));
 	rc = sqlite3_open_v2((const char *)name.ptr, &db,
-	                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	                     (frozen ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE) |
+	                             SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 	                     NULL);
 	if (rc != SQLITE_OK) {
 		if (db == NULL)
