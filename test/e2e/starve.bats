@@ -157,7 +157,7 @@ proxied() { # how bytes times
   [[ "$output" == *3003* ]]
   [[ "$output" != *malformed* ]]
   grep -q '"error_code":3003' "$WORK/serve.log"
-  grep -q 'malformed\|corrupt' "$WORK/serve.log"
+  grep -q 'damaged' "$WORK/serve.log"
   [ ! -e "$WORK/replica.db" ]
 }
 
