@@ -261,6 +261,8 @@ static enum nz_status consume(struct nz_block_reader *r, struct nz_error *err)
 	}
 	/* What came before a refused length is still good, and any failure in it comes first. */
 	NZ_TRY(open_run(r, &run, err));
+	if (r->place == BLOCK_AT_END && from < r->len)
+		return nz_fail(err, NZ_MALFORMED, "bytes after the end of the stream");
 	if (status != NZ_END)
 		return status;
 	if (from > 0)
@@ -325,7 +327,5 @@ enum nz_status nz_block_reader_finish(struct nz_block_reader *reader, struct nz_
 	if (reader->place != BLOCK_AT_END)
 		reader->failed = nz_fail(err, NZ_NETWORK, "the stream was cut after %llu blocks",
 		                         (unsigned long long)reader->blocks);
-	else if (reader->len > 0)
-		reader->failed = nz_fail(err, NZ_MALFORMED, "bytes after the end of the stream");
 	return reader->failed;
 }

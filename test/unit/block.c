@@ -263,6 +263,28 @@ static void cut_anywhere(void **unused)
 	nz_buffer_clear(&sealed.bytes);
 }
 
+static void nothing_comes_after_the_end(void **unused)
+{
+	static const char *const tails[] = {"x", "xxxxx", "R\0\0\0\0", "\xff\xff\xff\xff\xff"};
+	struct sealed sealed = {.count = 0};
+
+	(void)unused;
+	seal("HZ", &sealed);
+	const size_t len = sealed.bytes.len;
+	for (size_t i = 0; i < 4; i++) {
+		sealed.bytes.len = len;
+		assert_int_equal(nz_buffer_append(&sealed.bytes, tails[i], i == 0 ? 1 : 5), NZ_OK);
+		for (size_t piece = 1; piece <= sealed.bytes.len; piece++) {
+			struct seen seen = {.records = 0};
+
+			assert_int_equal(read_all(NZ_STREAM_BATCHES,
+			                          nz_buffer_bytes(&sealed.bytes), piece, &seen),
+			                 NZ_MALFORMED);
+		}
+	}
+	nz_buffer_clear(&sealed.bytes);
+}
+
 static void grammar(void **unused)
 {
 	static const struct {
@@ -573,6 +595,7 @@ int main(void)
 		cmocka_unit_test(header_and_number_are_bound),
 		cmocka_unit_test(dropped_repeated_moved),
 		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(nothing_comes_after_the_end),
 		cmocka_unit_test(grammar),
 		cmocka_unit_test(objects_are_canonical),
 		cmocka_unit_test(hello_and_end_are_exact),
