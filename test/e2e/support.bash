@@ -33,7 +33,7 @@ platform_serve() {
 }
 
 platform_stop() {
-  [ -z "${SERVER:-}" ] || { kill "${1:--TERM}" "$SERVER" 2>/dev/null; wait "$SERVER" 2>/dev/null; }
+  [ -z "${SERVER:-}" ] || { kill "${1:--TERM}" "$SERVER" 2>/dev/null; wait "$SERVER" 2>/dev/null; } || true
   SERVER=
 }
 
