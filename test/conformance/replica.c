@@ -532,6 +532,25 @@ static void source_moves_between_runs(void **state)
 	assert_same(place);
 }
 
+/* Batches come in another order than their rows: what is left of them is still found. */
+static void source_moves_twice_before_the_first_load(void **state)
+{
+	const struct place *place = *state;
+
+	make_odd(place);
+	(void)stage_half(place, 1);
+	run_sql(place->source, "UPDATE composite SET v = 'x' WHERE b % 2500 = 1; DELETE FROM keyless"
+	                       " WHERE rowid % 9000 = 5");
+	(void)stage_half(place, 2);
+	run_sql(place->source, "UPDATE composite SET v = 'y' WHERE b % 2500 = 1; INSERT INTO keyless"
+	                       " VALUES (5, 'same'), (4, 'new'); DELETE FROM made WHERE id = 3");
+	(void)stage_half(place, 3);
+	run_sql(place->source, "UPDATE composite SET v = 'z' WHERE b % 2500 IN (1, 2);"
+	                       "UPDATE zeta SET x = 1 WHERE id = 12");
+	assert_true(sync_all(place, 4).plan.batches_staged > 0);
+	assert_same(place);
+}
+
 /* All of it staged and never published; the source moves on. */
 static void complete_and_moved(void **state)
 {
@@ -1192,7 +1211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(first_load), T(empty_file_is_a_replica), T(a_dataset_without_rows), T(nothing_changed),
 		T(rows_change), T(changes_at_batch_borders), T(values_swap_under_a_unique_index),
-		T(resumes_after_a_close), T(source_moves_between_runs), T(complete_and_moved),
+		T(resumes_after_a_close), T(source_moves_between_runs), T(source_moves_twice_before_the_first_load), T(complete_and_moved),
 		T(discards), T(readers_see_the_old_or_the_new), T(another_schema),
 		T(keeps_the_owners_journal_mode), T(tampering_is_healed), T(damaged_schema_is_made_anew),
 		T(owners_objects_stay), T(writing_during_a_sync), T(others_are_refused),

@@ -13,6 +13,7 @@ struct old_sink {
 	struct nz_sqr *r;
 	sqlite3_stmt *insert;
 	uint64_t position;
+	int64_t id; /* in a new replica's list; 0: none */
 };
 
 static enum nz_status old_add(void *context, const struct nz_batch *batch, struct nz_error *err)
@@ -26,6 +27,7 @@ static enum nz_status old_add(void *context, const struct nz_batch *batch, struc
 	(void)sqlite3_bind_int64(sink->insert, 5, (int64_t)batch->bytes);
 	nz_sqr_bind_bytes(sink->insert, 6, nz_bytes_of(batch->root.bytes, sizeof(batch->root.bytes)));
 	nz_sqr_bind_bytes(sink->insert, 7, batch->first_key);
+	(void)sqlite3_bind_int64(sink->insert, 8, sink->id);
 	return nz_sqlite_run(sink->r->work, sink->insert, err);
 }
 
@@ -33,7 +35,8 @@ static enum nz_status prepare_old(struct nz_sqr *r, sqlite3_stmt **out, struct n
 {
 	NZ_TRY(nz_sqlite_exec(r->work, "DELETE FROM old", err));
 	return nz_sqlite_prepare(r->work, "INSERT INTO old(position, tab, ordinal, count, bytes, root,"
-	                                  " first_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", out, err);
+	                                  " first_key, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", out,
+	                         err);
 }
 
 /* ---- where the old batches come from ---- */
@@ -78,7 +81,7 @@ static enum nz_status load_old(struct nz_sqr *r, struct nz_error *err)
 	return old_from_rows(r, &sink, err);
 }
 
-/* The batches whose rows stand in the new replica; their position there is their rank. */
+/* The batches whose rows stand in the new replica. */
 static enum nz_status old_from_fresh(struct nz_sqr *r, struct nz_error *err)
 {
 	struct old_sink sink = {.r = r};
@@ -105,8 +108,7 @@ static enum nz_status old_from_fresh(struct nz_sqr *r, struct nz_error *err)
 		table = batch.table;
 		batch.ordinal = ordinal;
 		ordinal += batch.count;
-		/* Under its id there, to find it again. */
-		sink.position = (uint64_t)sqlite3_column_int64(stmt, 4);
+		sink.id = sqlite3_column_int64(stmt, 4);
 		NZ_TRY(old_add(&sink, &batch, err));
 	}
 	return status == NZ_END ? NZ_OK : status;
@@ -214,7 +216,7 @@ static enum nz_status fresh_remove_untaken(struct nz_sqr *r, struct nz_error *er
 	NZ_TRY(nz_sqr_merge_untaken(r, r->fresh, err));
 	NZ_TRY(nz_sqr_apply(r, r->fresh, r->schema, &removed, err));
 	NZ_TRY(nz_sqlite_exec(r->work, "DELETE FROM op_delete", err));
-	NZ_TRY(nz_sqlite_prepare(r->work, "SELECT position, taken FROM old", &old, err));
+	NZ_TRY(nz_sqlite_prepare(r->work, "SELECT id, taken FROM old", &old, err));
 	NZ_TRY(nz_sqlite_prepare(r->fresh, "UPDATE _nz_staged SET position = ?2 WHERE id = ?1", &move,
 	                         err));
 	NZ_TRY(nz_sqlite_prepare(r->fresh, "DELETE FROM _nz_staged WHERE id = ?1", &drop, err));

@@ -22,10 +22,13 @@ static const char work_schema[] =
 	"CREATE TABLE manifest(position INTEGER PRIMARY KEY, tab INTEGER NOT NULL,"
 	" ordinal INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,"
 	" root BLOB NOT NULL, state INTEGER NOT NULL, ref INTEGER, first_key BLOB NOT NULL);"
-	/* What the replica has, batch by batch; taken: the position that counts on it. */
+	/*
+	 * What the replica has, batch by batch in key order; taken: the position that counts on it;
+	 * id: where a new replica lists it.
+	 */
 	"CREATE TABLE old(position INTEGER PRIMARY KEY, tab INTEGER NOT NULL,"
 	" ordinal INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,"
-	" root BLOB NOT NULL, taken INTEGER, first_key BLOB NOT NULL);"
+	" root BLOB NOT NULL, taken INTEGER, id INTEGER, first_key BLOB NOT NULL);"
 	"CREATE INDEX old_root ON old(root);"
 	"CREATE TABLE staged(id INTEGER PRIMARY KEY, tab INTEGER NOT NULL, count INTEGER NOT NULL,"
 	" root BLOB NOT NULL, taken INTEGER, first_key BLOB NOT NULL);"
