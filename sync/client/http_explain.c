@@ -22,6 +22,18 @@ static bool is_version_or_suite(int alert)
 	       alert == NZ_TLS_ALERT_INSUFFICIENT_SECURITY;
 }
 
+/*
+ * The peer broke the protocol, offered what we do not take, or speaks something else: there is an
+ * alert of ours, or OpenSSL's own error (library 0A) without any. A peer that just went away is
+ * told by the same library.
+ */
+static bool breaks_protocol(const struct nz_https *h)
+{
+	return h->alert.sent != 0 ||
+	       (h->alert.received == 0 && strstr(h->curl_error, "error:0A") != NULL &&
+		strstr(h->curl_error, "unexpected eof") == NULL);
+}
+
 static enum nz_status explain_tls(const struct nz_https *h, CURLcode result, struct nz_error *err)
 {
 	if (is_version_or_suite(h->alert.received))
@@ -30,8 +42,7 @@ static enum nz_status explain_tls(const struct nz_https *h, CURLcode result, str
 		    "%s refuses TLS 1.3 with TLS_AES_256_GCM_SHA384 (alert %d), and nz "
 		    "speaks nothing else",
 		    h->origin, h->alert.received);
-	/* An alert of ours: the peer broke the protocol, or offered what we do not take. */
-	if (h->alert.sent != 0)
+	if (breaks_protocol(h))
 		return nz_fail_code(err, NZ_REFUSED, 2001,
 				    "%s does not speak TLS 1.3 with TLS_AES_256_GCM_SHA384: %s",
 				    h->origin, detail(h, result));

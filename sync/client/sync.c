@@ -20,6 +20,7 @@
 #include <nz/clock.h>
 
 #define RESYNCS_MAX 3
+#define RENEWALS_MAX 3 /* sessions in a row that ended before a batch came */
 #define WAIT_SLICE_MS 100
 
 static void run_clear(struct sync_run *run)
@@ -131,13 +132,11 @@ static enum nz_status react(struct sync_run *run, enum nz_status status, struct 
 	if (status == NZ_CANCELLED)
 		return nz_fail(err, NZ_CANCELLED, "stopped; what was verified is kept");
 	sync_drop_session(run);
-	if (run->again && run->progress)
+	/* Nothing is wrong, and mostly something was gained; not for ever without, though. */
+	const bool ended = code == NZ_API_SESSION && !run->local;
+	run->renewals = run->progress ? 0 : run->renewals + 1;
+	if ((run->again || ended) && run->renewals <= RENEWALS_MAX)
 		return NZ_OK;
-	/* A session that ended by itself, while the replica was read for the plan, say. */
-	if (code == NZ_API_SESSION && !run->local && run->backoff.failures == 0) {
-		run->backoff.failures = 1;
-		return NZ_OK;
-	}
 	if (is_final(run, status, code))
 		return status;
 	if (code == NZ_API_BATCH_REJECTED || code == NZ_API_ROOT_MISMATCH)

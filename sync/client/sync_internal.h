@@ -35,7 +35,7 @@ struct sync_run {
 	bool progress;		 /* a batch more was staged */
 	int64_t failed_position; /* of the batch at which an attempt ended; -1: none */
 	struct nz_backoff backoff;
-	unsigned resyncs;
+	unsigned resyncs, renewals;
 
 	struct nz_sync_progress shown;
 	uint64_t records_done, bytes_done; /* of whole batches */

@@ -42,8 +42,8 @@ fake_teardown() {
   rm -rf "${WORK:-/nonexistent}"
 }
 
-# nz sync against the fake, with no second try unless asked for.
-sync_once() { "$NZ" sync "$URL" "sqlite:$REPLICA" --root "$DIR/root.pem" --key "$KEY" --retries 0 "$@"; }
+# nz sync against the fake, with no second try unless RETRIES says so.
+sync_once() { "$NZ" sync "$URL" "sqlite:$REPLICA" --root "$DIR/root.pem" --key "$KEY" --retries "${RETRIES:-0}" "$@"; }
 
 # What a replica shows its readers.
 content() { sqlite3 "$1" 'SELECT * FROM items ORDER BY id; SELECT * FROM log ORDER BY a, b; SELECT * FROM empty' | sha256sum; }
