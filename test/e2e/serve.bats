@@ -16,7 +16,14 @@ setup() {
     INSERT INTO note SELECT name, name || id FROM customer WHERE id % 5 = 0;
     INSERT INTO pair SELECT 'k' || (id % 100), id, id / 3.0 FROM customer WHERE id % 3 = 0;"
 }
-teardown() { platform_stop; rm -rf "$WORK"; }
+teardown() {
+  platform_stop
+  if grep -E 'Sanitizer|runtime error' "$WORK/serve.log" >&2; then # of a sanitized build
+    cat "$WORK/serve.log" >&2
+    return 1
+  fi
+  rm -rf "$WORK"
+}
 
 peer() { node "$BATS_TEST_DIRNAME/peer-$1.js" "$URL/shop" "$ROOT" "$KEY" "${@:2}"; }
 needs_node() { command -v node >/dev/null || skip 'no node'; }
