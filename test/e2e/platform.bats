@@ -33,7 +33,7 @@ sample() {
     INSERT INTO secret VALUES ('xyzzy');"
 }
 
-node() {
+new_node() {
   "$NZ" keys new --key "$1.key" >/dev/null
   "$NZ" keys show --key "$1.key" >"$1.json"
 }
@@ -171,7 +171,7 @@ node() {
 @test "status says what there is" {
   init
   sample
-  node a
+  new_node a
   "$NZ" dataset add shop sqlite:shop.db --state p
   "$NZ" node add a.json --state p --dataset shop --allow 127.0.0.1
   run "$NZ" platform status --state p
@@ -347,7 +347,7 @@ node() {
 @test "node add pins a document with its grants and networks" {
   init
   sample
-  node a
+  new_node a
   "$NZ" dataset add shop sqlite:shop.db --state p
   "$NZ" node add a.json --state p --dataset shop --dataset shop --allow 10.0.0.0/8 \
     --allow ::ffff:192.0.2.0/120 --allow 2001:DB8::/32 --allow 127.0.0.1 --json >pin
@@ -373,7 +373,7 @@ node() {
 @test "node add without a network warns that no address may connect" {
   init
   sample
-  node a
+  new_node a
   "$NZ" dataset add shop sqlite:shop.db --state p
   run --separate-stderr "$NZ" node add a.json --state p --dataset shop
   [ "$status" -eq 0 ]
@@ -383,7 +383,7 @@ node() {
 @test "node add refuses bad documents, unknown datasets and slips in networks" {
   init
   sample
-  node a
+  new_node a
   "$NZ" dataset add shop sqlite:shop.db --state p
   add() { run "$NZ" node add "$@" --state p; }
   add a.json
