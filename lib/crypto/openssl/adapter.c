@@ -53,6 +53,11 @@ enum nz_status nz_openssl_failed(enum nz_status status)
 	return status;
 }
 
+void nz_openssl_begin(void)
+{
+	ERR_clear_error();
+}
+
 static const struct nz_crypto adapter = {
 	.name = "openssl",
 	.random = nz_openssl_random,

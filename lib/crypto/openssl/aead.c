@@ -148,6 +148,7 @@ enum nz_status nz_openssl_open_many(struct nz_aead *aead, const uint8_t nonce[NZ
 {
 	uint8_t current[NZ_AEAD_NONCE_BYTES];
 
+	nz_openssl_begin();
 	memcpy(current, nonce, sizeof(current));
 	for (size_t i = 0; i < count; i++) {
 		if (!open_one(aead->opening, current, &items[i])) {

@@ -64,6 +64,7 @@ enum nz_status nz_openssl_ed25519_verify(const uint8_t public_key[NZ_ED25519_PUB
 {
 	if (!nz_ed25519_rule_allows(public_key, signature))
 		return NZ_UNVERIFIED;
+	nz_openssl_begin();
 
 	KEY(key) = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, public_key,
 	                                          NZ_ED25519_PUBLIC_BYTES);
@@ -141,6 +142,9 @@ enum nz_status nz_openssl_x25519_shared(const struct nz_secret *private_key,
                                         const uint8_t peer[NZ_X25519_BYTES], struct nz_secret *out)
 {
 	static const uint8_t zero[NZ_X25519_BYTES];
+
+	nz_openssl_begin();
+
 	KEY(own) = load_private("X25519", private_key);
 	KEY(other) = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer, NZ_X25519_BYTES);
 	EVP_PKEY_CTX *ctx NZ_CLEANUP(free_key_ctx) =

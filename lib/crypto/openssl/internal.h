@@ -31,6 +31,11 @@ const struct nz_openssl *nz_openssl_get(void);
  * failed for want of memory proves nothing about a signature or a certificate.
  */
 enum nz_status nz_openssl_failed(enum nz_status status);
+/*
+ * Before a check whose failure is a verdict: empties the queue of what OpenSSL got over earlier, which
+ * would be taken for the reason.
+ */
+void nz_openssl_begin(void);
 
 /* OpenSSL takes some empty inputs only with a pointer that is not NULL. */
 static inline const uint8_t *nz_openssl_ptr(struct nz_bytes bytes)

@@ -124,6 +124,12 @@ static bool may_issue_signing(X509 *cert)
 	return false;
 }
 
+/* The verdict, unless memory was what was missing. */
+static enum nz_status untrusted(struct nz_error *err, const char *why)
+{
+	return nz_fail(err, nz_openssl_failed(NZ_UNVERIFIED), "%s", why);
+}
+
 static enum nz_status check_leaf(X509 *leaf, uint8_t public_key[NZ_ED25519_PUBLIC_BYTES],
                                  struct nz_error *err)
 {
@@ -131,20 +137,20 @@ static enum nz_status check_leaf(X509 *leaf, uint8_t public_key[NZ_ED25519_PUBLI
 	uint8_t raw[NZ_ED25519_PUBLIC_BYTES];
 	size_t len = sizeof(raw);
 
-	/* X509_check_ca overlooks an authority whose key usage does not let it sign certificates.
-	 */
+	nz_openssl_begin();
+	/* X509_check_ca overlooks an authority whose key usage does not let it sign. */
 	if ((X509_get_extension_flags(leaf) & EXFLAG_CA) != 0 || X509_check_ca(leaf) != 0)
-		return nz_fail(err, NZ_UNVERIFIED, "the signing certificate is an authority's");
+		return untrusted(err, "the signing certificate is an authority's");
 	/* X509_get_key_usage allows everything where the extension is missing. */
 	if ((X509_get_extension_flags(leaf) & EXFLAG_KUSAGE) == 0 ||
 	    (X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) == 0)
-		return nz_fail(err, NZ_UNVERIFIED, "the certificate lacks digitalSignature");
+		return untrusted(err, "the certificate lacks digitalSignature");
 	if (!is_for_signing(leaf))
-		return nz_fail(err, NZ_UNVERIFIED, "the certificate is not one for signing");
+		return untrusted(err, "the certificate is not one for signing");
 	if (key == NULL || EVP_PKEY_get_id(key) != EVP_PKEY_ED25519 ||
 	    EVP_PKEY_get_raw_public_key(key, raw, &len) != 1 || len != sizeof(raw) ||
 	    !nz_ed25519_key_acceptable(nz_crypto_openssl(), raw))
-		return nz_fail(err, NZ_UNVERIFIED, "the certificate's key is not an Ed25519 key");
+		return untrusted(err, "the certificate's key is not an Ed25519 key");
 	memcpy(public_key, raw, sizeof(raw));
 	return NZ_OK;
 }
@@ -194,13 +200,11 @@ enum nz_status nz_pki_check_signing_chain(struct nz_bytes root_pem, const struct
 	X509_STORE *store NZ_CLEANUP(free_store) = X509_STORE_new();
 	STACK_OF(X509) *certs NZ_CLEANUP(free_stack) = sk_X509_new_null();
 
+	nz_openssl_begin();
 	if (store == NULL || certs == NULL)
 		return nz_fail(err, nz_openssl_failed(NZ_NO_MEMORY), "no memory");
 	NZ_TRY(fill_store(root_pem, store, err));
 	NZ_TRY(read_chain(chain, chain_len, certs, err));
 	NZ_TRY(check_path(store, certs, now, err));
-
-	const enum nz_status status = check_leaf(sk_X509_value(certs, 0), public_key, err);
-
-	return status == NZ_OK ? NZ_OK : nz_openssl_failed(status);
+	return check_leaf(sk_X509_value(certs, 0), public_key, err);
 }

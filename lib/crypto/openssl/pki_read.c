@@ -48,6 +48,8 @@ enum nz_status nz_pki_open_pem(struct nz_bytes pem, BIO **out, struct nz_error *
 
 enum nz_status nz_pki_next_certificate(BIO *bio, X509 **out, struct nz_error *err)
 {
+	nz_openssl_begin();
+
 	X509 *cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
 
 	if (cert == NULL) {
@@ -82,6 +84,7 @@ enum nz_status nz_pki_read_key(struct nz_bytes pem, EVP_PKEY **out, struct nz_er
 	BIO *bio NZ_CLEANUP(nz_pki_free_bio) = NULL;
 
 	NZ_TRY(nz_pki_open_pem(pem, &bio, err));
+	nz_openssl_begin();
 
 	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 
