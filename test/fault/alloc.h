@@ -37,18 +37,23 @@ typedef enum nz_status (*fault_scenario)(struct nz_error *err);
 
 /*
  * Runs the scenario with its Nth use of `source` failing, for every N, first that one alone, then it
- * and all after it; and once more without a fault. A fault that is met must be told by its status:
- * NZ_NO_MEMORY, or NZ_CRYPTO from what OpenSSL did. OpenSSL alone may get over one and succeed.
+ * and all after it; and once more without a fault. Of OpenSSL's allocations, which run to thousands,
+ * one alone fails each time, and past the 100th not each.
+ *
+ * A fault that is met must be told by its status: NZ_NO_MEMORY, or NZ_CRYPTO from what OpenSSL did.
+ * OpenSSL alone may get over one and succeed.
  */
-void fault_each_named(enum fault_source source, fault_scenario scenario,
-                      enum nz_status openssl_refusal, const char *name);
-#define FAULT_EACH(source, scenario) fault_each_named(source, scenario, NZ_NO_MEMORY, #scenario)
+void fault_each_named(enum fault_source source, fault_scenario scenario, unsigned refusals,
+                      const char *name);
+#define FAULT_EACH(source, scenario) fault_each_named(source, scenario, 0, #scenario)
 /*
  * For what refuses when OpenSSL does not say why it failed: a tag or signature that could not be
- * checked for want of memory, of which OpenSSL's error queue may know nothing.
+ * checked for want of memory, of which OpenSSL's error queue may know nothing. refusals: a sum of
+ * FAULT_BIT(status).
  */
-#define FAULT_EACH_OR(source, scenario, refusal) \
-	fault_each_named(source, scenario, refusal, #scenario)
+#define FAULT_BIT(status) (1u << (status))
+#define FAULT_EACH_OR(source, scenario, refusals) \
+	fault_each_named(source, scenario, refusals, #scenario)
 
 /* Faults happen between these two alone, so that a scenario can prepare and check in peace. */
 void fault_on(void);

@@ -208,8 +208,8 @@ static void keys(void **state)
 	FAULT_EACH(FAULT_CRYPTO, make);
 	for (enum fault_source source = 0; source < FAULT_SOURCES; source++) {
 		FAULT_EACH(source, rotate);
-		FAULT_EACH_OR(source, load, NZ_MALFORMED);
-		FAULT_EACH_OR(source, load_locked, NZ_MALFORMED);
+		FAULT_EACH_OR(source, load, FAULT_BIT(NZ_MALFORMED));
+		FAULT_EACH_OR(source, load_locked, FAULT_BIT(NZ_MALFORMED));
 		FAULT_EACH(source, save_locked);
 	}
 	/* Nothing of OpenSSL's that allocates has a part in writing plain keys. */
@@ -222,10 +222,10 @@ static void documents(void **state)
 	(void)state;
 	for (enum fault_source source = 0; source < FAULT_SOURCES; source++) {
 		FAULT_EACH(source, document_make);
-		FAULT_EACH_OR(source, document_check, NZ_UNVERIFIED);
-		FAULT_EACH_OR(source, link_both_ways, NZ_UNVERIFIED);
-		FAULT_EACH_OR(source, peers_folder, NZ_UNVERIFIED);
-		FAULT_EACH_OR(source, peers_list, NZ_UNVERIFIED);
+		FAULT_EACH_OR(source, document_check, FAULT_BIT(NZ_UNVERIFIED));
+		FAULT_EACH_OR(source, link_both_ways, FAULT_BIT(NZ_UNVERIFIED));
+		FAULT_EACH_OR(source, peers_folder, FAULT_BIT(NZ_UNVERIFIED));
+		FAULT_EACH_OR(source, peers_list, FAULT_BIT(NZ_UNVERIFIED));
 	}
 }
 

@@ -274,11 +274,11 @@ static void all_sources(void **state)
 	(void)state;
 	for (enum fault_source source = 0; source < FAULT_SOURCES; source++) {
 		FAULT_EACH(source, sign);
-		FAULT_EACH_OR(source, verify, NZ_UNVERIFIED);
+		FAULT_EACH_OR(source, verify, FAULT_BIT(NZ_UNVERIFIED));
 		FAULT_EACH(source, digest);
-		FAULT_EACH_OR(source, seal, NZ_UNVERIFIED);
-		FAULT_EACH_OR(source, open_sealed, NZ_UNVERIFIED);
-		FAULT_EACH_OR(source, verify_and_record, NZ_UNVERIFIED);
+		FAULT_EACH_OR(source, seal, FAULT_BIT(NZ_UNVERIFIED));
+		FAULT_EACH_OR(source, open_sealed, FAULT_BIT(NZ_UNVERIFIED));
+		FAULT_EACH_OR(source, verify_and_record, FAULT_BIT(NZ_UNVERIFIED));
 	}
 }
 
