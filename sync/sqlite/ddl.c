@@ -136,51 +136,70 @@ static enum nz_status read_all(sqlite3 *db, const struct listed *listed, size_t 
 	return status == NZ_END ? NZ_OK : status;
 }
 
-/* Moves the statements of one owner into its list, the tables' own first, and numbers them. */
-static enum nz_status give(struct statements *list, size_t owner, size_t count, char ***ddl,
-                           size_t *ddl_count, uint32_t *number, struct nz_error *err)
+/* The list of an owner in the schema. */
+static void owner_of(struct nz_schema *schema, size_t table, char ****ddl, size_t **count)
 {
-	if (count == 0)
-		return NZ_OK;
-	*ddl = calloc(count, sizeof(**ddl));
-	if (*ddl == NULL)
-		return nz_fail(err, NZ_NO_MEMORY, "no memory for a schema");
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < list->count && *ddl_count < count; i++) {
-			struct statement *item = &list->items[i];
+	*ddl = table == NO_TABLE ? &schema->ddl : &schema->tables[table].ddl;
+	*count = table == NO_TABLE ? &schema->ddl_count : &schema->tables[table].ddl_count;
+}
 
-			if (item->table != owner || item->makes_table != (pass == 0))
-				continue;
-			(*ddl)[(*ddl_count)++] = item->sql;
-			item->sql = NULL;
-			item->number = (*number)++;
+/* Room in every owner's list for what it has, and counts back at 0. */
+static enum nz_status make_lists(const struct statements *list, struct nz_schema *schema,
+                                 struct nz_error *err)
+{
+	char ***ddl;
+	size_t *count;
+
+	for (size_t i = 0; i < list->count; i++) {
+		owner_of(schema, list->items[i].table, &ddl, &count);
+		++*count;
+	}
+	for (size_t i = 0; i <= schema->table_count; i++) {
+		owner_of(schema, i < schema->table_count ? i : NO_TABLE, &ddl, &count);
+		if (*count > 0) {
+			*ddl = calloc(*count, sizeof(**ddl));
+			*count = 0;
+			if (*ddl == NULL)
+				return nz_fail(err, NZ_NO_MEMORY, "no memory for a schema");
 		}
 	}
 	return NZ_OK;
 }
 
+/* Moves every statement to its owner, the tables' own first, and numbers them. */
 static enum nz_status give_all(struct statements *list, struct nz_schema *schema,
                                struct nz_error *err)
 {
-	size_t *counts = calloc(schema->table_count + 1, sizeof(*counts));
-	enum nz_status status = NZ_OK;
-	uint32_t number = 0;
+	uint32_t *first;
+	char ***ddl;
+	size_t *count;
 
-	if (counts == NULL)
+	NZ_TRY(make_lists(list, schema, err));
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < list->count; i++) {
+			struct statement *item = &list->items[i];
+
+			if (item->makes_table != (pass == 0))
+				continue;
+			owner_of(schema, item->table, &ddl, &count);
+			item->number = (uint32_t)*count;
+			(*ddl)[(*count)++] = item->sql;
+			item->sql = NULL;
+		}
+	}
+	/* Numbers so far are places in a list; lists follow one another, the schema's own last. */
+	first = calloc(schema->table_count + 1, sizeof(*first));
+	if (first == NULL)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a schema");
+	for (size_t i = 0; i < schema->table_count; i++)
+		first[i + 1] = first[i] + (uint32_t)schema->tables[i].ddl_count;
 	for (size_t i = 0; i < list->count; i++) {
 		const size_t table = list->items[i].table;
 
-		counts[table == NO_TABLE ? schema->table_count : table]++;
+		list->items[i].number += first[table == NO_TABLE ? schema->table_count : table];
 	}
-	for (size_t i = 0; i < schema->table_count && status == NZ_OK; i++)
-		status = give(list, i, counts[i], &schema->tables[i].ddl,
-		              &schema->tables[i].ddl_count, &number, err);
-	if (status == NZ_OK)
-		status = give(list, NO_TABLE, counts[schema->table_count], &schema->ddl,
-		              &schema->ddl_count, &number, err);
-	free(counts);
-	return status;
+	free(first);
+	return NZ_OK;
 }
 
 static enum nz_status set_order(const struct statements *list, struct nz_schema *schema,

@@ -70,48 +70,39 @@ static enum nz_status bind_name(sqlite3 *db, sqlite3_stmt *stmt, int at, const c
 	return NZ_OK;
 }
 
-/* Runs a question about (table, schema) and gives the first column of its first row. */
-static enum nz_status ask(sqlite3 *db, const char *sql, const char *schema_name, const char *table,
-                          int64_t *out, struct nz_error *err)
-{
-	NZ_STMT(stmt);
-	enum nz_status status;
-
-	NZ_TRY(nz_sqlite_prepare(db, sql, &stmt, err));
-	NZ_TRY(bind_name(db, stmt, 1, table, err));
-	NZ_TRY(bind_name(db, stmt, 2, schema_name, err));
-	status = nz_sqlite_step(db, stmt, err);
-	if (status == NZ_OK)
-		*out = sqlite3_column_int64(stmt, 0);
-	return status;
-}
+/* About table ?1 of database ?2; bits of hidden: which names of the rowid are columns'. */
+static const char question[] =
+	"SELECT"
+	/* Of a table's name this gives the key of a WITHOUT ROWID table, and nothing of another. */
+	" (SELECT count(*) FROM pragma_index_info(?1, ?2)),"
+	" (SELECT count(*) FROM pragma_index_list(?1, ?2) WHERE origin = 'pk'),"
+	" total(pk > 0), total(CASE lower(name) WHEN 'rowid' THEN 1 WHEN '_rowid_' THEN 2"
+	" WHEN 'oid' THEN 4 END) FROM pragma_table_xinfo(?1, ?2)";
 
 enum nz_status table_layout(sqlite3 *db, const char *schema_name, const char *table,
                             struct table_layout *out, struct nz_error *err)
 {
 	static const char *const names[] = {"rowid", "_rowid_", "oid"};
 	struct table_layout layout = {0};
-	int64_t without_rowid, key_columns, key_indexes, hidden;
-	enum nz_status status;
+	NZ_STMT(stmt);
+	int hidden;
 
-	status = ask(db,
-	             "SELECT wr FROM pragma_table_list(?1) WHERE schema = ?2 COLLATE NOCASE AND "
-	             "type IN ('table', 'shadow')",
-	             schema_name, table, &without_rowid, err);
-	if (status == NZ_END)
-		return nz_fail(err, NZ_NOT_FOUND, "there is no table %s", table);
-	NZ_TRY(status);
-	NZ_TRY(ask(db, "SELECT count(*) FROM pragma_table_xinfo(?1, ?2) WHERE pk > 0", schema_name,
-	           table, &key_columns, err));
-	NZ_TRY(ask(db, "SELECT count(*) FROM pragma_index_list(?1, ?2) WHERE origin = 'pk'",
-	           schema_name, table, &key_indexes, err));
-	NZ_TRY(ask(db,
-	           "SELECT total(DISTINCT CASE lower(name) WHEN 'rowid' THEN 1 WHEN '_rowid_' THEN 2 "
-	           "WHEN 'oid' THEN 4 END) FROM pragma_table_xinfo(?1, ?2)",
-	           schema_name, table, &hidden, err));
-	layout.without_rowid = without_rowid != 0;
-	layout.key_is_rowid = without_rowid == 0 && key_columns == 1 && key_indexes == 0;
-	for (size_t i = 0; i < 3 && without_rowid == 0 && layout.rowid_name == NULL; i++)
+	/* Not PRAGMA table_list, which looks at every table there is. */
+	if (sqlite3_table_column_metadata(db, schema_name, table, NULL, NULL, NULL, NULL, NULL,
+	                                  NULL) != SQLITE_OK) {
+		if (sqlite3_errcode(db) == SQLITE_ERROR)
+			return nz_fail(err, NZ_NOT_FOUND, "there is no table %s", table);
+		return nz_sqlite_fail(db, err, "SQLite");
+	}
+	NZ_TRY(nz_sqlite_prepare(db, question, &stmt, err));
+	NZ_TRY(bind_name(db, stmt, 1, table, err));
+	NZ_TRY(bind_name(db, stmt, 2, schema_name, err));
+	NZ_TRY(nz_sqlite_step(db, stmt, err));
+	layout.without_rowid = sqlite3_column_int(stmt, 0) > 0;
+	layout.key_is_rowid = !layout.without_rowid && sqlite3_column_int(stmt, 1) == 0 &&
+			      sqlite3_column_int(stmt, 2) == 1;
+	hidden = sqlite3_column_int(stmt, 3);
+	for (size_t i = 0; i < 3 && !layout.without_rowid && layout.rowid_name == NULL; i++)
 		if ((hidden & (1 << i)) == 0)
 			layout.rowid_name = names[i];
 	*out = layout;

@@ -213,6 +213,29 @@ static int bind(sqlite3_stmt *stmt, int at, const struct nz_value *value)
 	return sqlite3_bind_null(stmt, at);
 }
 
+/*
+ * True for every text that SQLite may take for a number, and for few others: digits, points, white
+ * space, exponents, and signs at the start or after an exponent's letter. No date, for one.
+ */
+static bool is_like_number(struct nz_bytes text)
+{
+	uint8_t before = ' ';
+
+	for (size_t i = 0; i < text.len; i++) {
+		const uint8_t byte = text.ptr[i];
+		const bool space = byte == ' ' || (byte >= '\t' && byte <= '\r');
+		const bool exponent = byte == 'e' || byte == 'E';
+
+		if ((byte == '-' || byte == '+') && before != ' ' && before != 'e')
+			return false;
+		if (!space && !exponent && byte != '-' && byte != '+' && byte != '.' &&
+		    (byte < '0' || byte > '9'))
+			return false;
+		before = space ? ' ' : exponent ? 'e' : byte;
+	}
+	return text.len > 0;
+}
+
 static bool may_convert(enum affinity affinity, const struct nz_value *value)
 {
 	switch (value->class_) {
@@ -223,9 +246,8 @@ static bool may_convert(enum affinity affinity, const struct nz_value *value)
 		       (affinity == AFFINITY_NUMBER && value->real >= -0x1p63 &&
 		        value->real < 0x1p63 && (double)(int64_t)value->real == value->real);
 	case NZ_VALUE_TEXT:
-		/* Only what begins like a number can become one. */
 		return (affinity == AFFINITY_NUMBER || affinity == AFFINITY_REAL) &&
-		       value->bytes.len > 0 && value->bytes.ptr[0] <= '9';
+		       is_like_number(value->bytes);
 	case NZ_VALUE_NULL:
 	case NZ_VALUE_BLOB:
 		break;
