@@ -372,7 +372,56 @@ function checkStatement() {
   }
 }
 
+// ---- handshake.json ----
+
+function checkHandshake() {
+  const file = load('handshake.json');
+  const packet = JSON.parse(file.open_packet);
+  const answer = JSON.parse(file.answer);
+  for (const who of ['node', 'signing']) same(`${who} key`, rawPublic('ed25519', hex(file[`${who}_ed25519_private`])), file[`${who}_ed25519_public`]);
+  for (const who of ['client', 'server']) same(`${who} key`, rawPublic('x25519', hex(file[`${who}_x25519_private`])), file[`${who}_x25519_public`]);
+  same('body hash of the open packet', sha256(jcs(packet.body)), packet.auth.body_hash);
+  same('signature of the open packet', sign(hex(file.node_ed25519_private), Buffer.from(authHash(packet.auth).toString('hex'))).toString('base64'), packet.auth.signature);
+  const h1 = sha256(jcs(packet));
+  const h2 = sha256(jcs(without(answer, 'signature')));
+  same('H1', h1, file.h1);
+  same('H2', h2, file.h2);
+  const signing = hex(file.signing_ed25519_private);
+  same('handshake signature', sign(signing, labelled('nz-sync-v2 handshake', h1, h2)).toString('base64'), answer.signature);
+  const bare = without(answer.dataset, 'signature');
+  same('statement in the answer', sign(signing, labelled('nz-sync-v2 dataset', sha256(jcs(bare)))).toString('base64'), answer.dataset.signature);
+
+  const t = sha256(h1, h2, hex(file.exporter));
+  const shared = crypto.diffieHellman({ privateKey: privateKey('x25519', hex(file.client_x25519_private)), publicKey: publicKey('x25519', hex(file.server_x25519_public)) });
+  const hmac = (key, ...parts) => parts.reduce((mac, part) => mac.update(part), crypto.createHmac('sha256', key)).digest();
+  const prk = hmac('nezertronixpro/sync/v2', shared); // RFC 5869: extract, and one round of expand
+  const key = (label) => hmac(prk, label, t, Buffer.from([1]));
+  same('T', t, file.t);
+  same('shared secret', shared, file.shared_secret);
+  same('PRK', prk, file.prk);
+  same('encryption key', key('nz-sync-v2 encryption'), file.encryption_key);
+  same('authentication key', key('nz-sync-v2 authentication'), file.authentication_key);
+  const lines = file.request_lines.split('\n');
+  same('digest in the request', sha256(file.request_body), lines[6]);
+  same('request MAC', hmac(key('nz-sync-v2 authentication'), file.request_lines).toString('base64'), file.request_mac);
+
+  const start = BigInt(`0x${base64(answer.nonce).toString('hex')}`);
+  for (const block of file.blocks) {
+    const plaintext = Buffer.from(block.plaintext);
+    const header = Buffer.alloc(5);
+    header[0] = hex(block.header)[0];
+    header.writeUInt32BE(plaintext.length + 16, 1);
+    const nonce = hex(BigInt.asUintN(96, start + BigInt(block.number)).toString(16).padStart(24, '0'));
+    const cipher = crypto.createCipheriv('aes-256-gcm', key('nz-sync-v2 encryption'), nonce);
+    cipher.setAAD(header);
+    same('header of a block', header, block.header);
+    same('nonce of a block', nonce, block.nonce);
+    same('sealed block', Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]), block.sealed);
+  }
+}
+
 checkPackets();
+checkHandshake();
 checkRecords();
 checkBatches();
 checkStatement();
