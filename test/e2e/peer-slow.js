@@ -64,7 +64,7 @@ async function main([url, rootPath, keyPath]) {
   await sleep(3500);
   await healthy();
   s.conn.socket.resume();
-  await ends('an answer that nobody takes', s.conn, 3000);
+  await ends('an answer that nobody takes', s.conn, 15000);
 
   // Talking while being talked to: no more is read than one request may be.
   const talk = await p.Session.open(await connect(), rootPem, me, dataset);
