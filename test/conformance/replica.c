@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -680,6 +682,72 @@ static void another_schema(void **state)
 	assert_false(sync_all(place, 3).plan.rebuild);
 }
 
+static void other_tables_rows_are_used_again(void **state)
+{
+	const struct place *place = *state;
+
+	make_odd(place);
+	(void)sync_all(place, 1);
+	/* By an index and statistics alone: nothing to fetch. */
+	run_sql(place->source, "CREATE INDEX late ON composite(v); ANALYZE");
+	struct outcome out = sync_all(place, 2);
+	assert_true(out.plan.rebuild);
+	assert_int_equal(out.plan.batches_wanted, 0);
+	assert_true(out.plan.batches_held > 10);
+	assert_same(place);
+	/* One table is another, rows of others changed: here, and there behind nz's back. */
+	run_sql(place->source, "ALTER TABLE made ADD COLUMN d; DROP TABLE textkey;"
+	                       "UPDATE composite SET v = 'c' WHERE b = 4000");
+	run_sql(place->replica, "UPDATE zeta SET name = 'tampered' WHERE id = 9000;"
+	                        "ALTER TABLE barren RENAME COLUMN v TO w");
+	out = sync_all(place, 3);
+	assert_true(out.plan.rebuild);
+	assert_true(out.plan.batches_held > 10);
+	assert_true(out.plan.batches_wanted >= 3 && out.plan.batches_wanted < 8);
+	assert_same(place);
+}
+
+/* A limit on the size of files stands for a disk that is full. */
+static void no_room(void **state)
+{
+	const struct place *place = *state;
+	int status = 0;
+
+	make_numbers(place, 20000);
+	(void)sync_all(place, 1);
+	run_sql(place->source, "UPDATE t SET v = v || hex(zeroblob(300))");
+	const pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		const struct rlimit limit = {2 << 20, RLIM_INFINITY};
+		struct nz_replica *replica = NULL;
+		struct nz_replica_plan plan;
+		struct nz_error err = {0};
+		struct feed feed;
+		size_t staged = 0;
+
+		(void)signal(SIGXFSZ, SIG_IGN);
+		feed_open(&feed, place->source, 2);
+		MUST(nz_replica_open(place->uri, NULL, &replica, &err));
+		MUST(feed_begin(&feed, replica, &plan, &err));
+		if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+			_exit(9);
+		enum nz_status failed = feed_stage(&feed, replica, SIZE_MAX, &staged, &err);
+		uint64_t changed = 0;
+		if (failed == NZ_OK)
+			failed = replica->ops->publish(replica, "[]", 1, &changed, &err);
+		nz_replica_close(&replica);
+		_exit(failed == NZ_IO ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(epoch_of(place), 1);
+	assert_int_equal(ask(place->replica, "SELECT count(*) FROM t WHERE length(v) < 100"), 20000);
+	(void)sync_all(place, 2);
+	assert_same(place);
+}
+
 static void keeps_the_owners_journal_mode(void **state)
 {
 	const struct place *place = *state;
@@ -1213,6 +1281,7 @@ int main(void)
 		T(rows_change), T(changes_at_batch_borders), T(values_swap_under_a_unique_index),
 		T(resumes_after_a_close), T(source_moves_between_runs), T(source_moves_twice_before_the_first_load), T(complete_and_moved),
 		T(discards), T(readers_see_the_old_or_the_new), T(another_schema),
+		T(other_tables_rows_are_used_again), T(no_room),
 		T(keeps_the_owners_journal_mode), T(tampering_is_healed), T(damaged_schema_is_made_anew),
 		T(owners_objects_stay), T(writing_during_a_sync), T(others_are_refused),
 		T(one_sync_at_a_time), T(locked_replica), T(without_rights), T(restates),

@@ -196,7 +196,7 @@ enum nz_status nz_sqr_fresh_begin(struct nz_sqr *r, struct nz_error *err)
 /* ---- rows ---- */
 
 static enum nz_status put_rows(struct nz_sqr *r, const struct nz_batch *batch,
-                               const struct nz_bytes *records, size_t count, struct nz_error *err)
+                               nz_sqr_next_record next, void *context, struct nz_error *err)
 {
 	const struct nz_table *table = &r->schema->tables[batch->table];
 	NZ_STMT(stmt);
@@ -206,29 +206,30 @@ static enum nz_status put_rows(struct nz_sqr *r, const struct nz_batch *batch,
 		NZ_TRY(nz_sqlite_writer_new(r->fresh, "main", table, &r->writer, err));
 		r->writer_table = batch->table;
 	}
-	for (size_t i = 0; i < count; i++) {
-		const enum nz_status status = nz_sqlite_writer_insert(r->writer, records[i], err);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct nz_bytes record;
 
+		NZ_TRY(next(context, &record, err));
+		const enum nz_status status = nz_sqlite_writer_insert(r->writer, record, err);
 		if (status != NZ_OK)
-			return nz_sqr_explain_insert(table, records[i], status, err);
+			return nz_sqr_explain_insert(table, record, status, err);
 	}
 	NZ_TRY(nz_sqlite_prepare(r->fresh, "INSERT INTO _nz_staged(position, tab, count, root,"
 	                                   " first_key) VALUES (?1, ?2, ?3, ?4, ?5)", &stmt, err));
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)batch->position);
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)batch->table);
-	(void)sqlite3_bind_int64(stmt, 3, (int64_t)count);
+	(void)sqlite3_bind_int64(stmt, 3, (int64_t)batch->count);
 	nz_sqr_bind_bytes(stmt, 4, nz_bytes_of(batch->root.bytes, sizeof(batch->root.bytes)));
 	nz_sqr_bind_bytes(stmt, 5, batch->first_key);
 	return nz_sqlite_run(r->fresh, stmt, err);
 }
 
-enum nz_status nz_sqr_fresh_stage(struct nz_sqr *r, const struct nz_batch *batch,
-                                  const struct nz_bytes *records, size_t count,
-                                  struct nz_error *err)
+enum nz_status nz_sqr_fresh_put(struct nz_sqr *r, const struct nz_batch *batch,
+                                nz_sqr_next_record next, void *context, struct nz_error *err)
 {
 	NZ_TRY(nz_sqr_begin(r->fresh, err));
 	NZ_TRY(nz_sqlite_exec(r->fresh, "SAVEPOINT batch", err));
-	const enum nz_status status = put_rows(r, batch, records, count, err);
+	const enum nz_status status = put_rows(r, batch, next, context, err);
 	if (status == NZ_OK)
 		return nz_sqlite_exec(r->fresh, "RELEASE batch", err);
 	/* A full disk may have undone more than the batch: then what is staged has to be found anew. */

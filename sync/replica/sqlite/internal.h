@@ -76,6 +76,7 @@ struct nz_sqr {
 	bool fresh_complete;      /* only taking its place is left */
 	struct nz_statement statement;
 	struct nz_schema *schema; /* a copy */
+	uint64_t reused; /* batches copied from the old replica into the new one */
 	uint64_t manifest_count;
 	size_t manifest_table;
 	uint64_t manifest_ordinal;
@@ -236,13 +237,18 @@ enum nz_status nz_sqr_ddl_rest(sqlite3 *db, const struct nz_schema *schema,
 enum nz_status nz_sqr_fresh_begin(struct nz_sqr *r, struct nz_error *err) NZ_MUST_USE;
 void nz_sqr_fresh_close(struct nz_sqr *r);
 void nz_sqr_fresh_remove(struct nz_sqr *r);
-enum nz_status nz_sqr_fresh_stage(struct nz_sqr *r, const struct nz_batch *batch,
-                                  const struct nz_bytes *records, size_t count,
-                                  struct nz_error *err) NZ_MUST_USE;
+/* Puts a batch's rows, one by one as `next` gives them. All or nothing. */
+typedef enum nz_status (*nz_sqr_next_record)(void *context, struct nz_bytes *record,
+                                             struct nz_error *err);
+enum nz_status nz_sqr_fresh_put(struct nz_sqr *r, const struct nz_batch *batch,
+                                nz_sqr_next_record next, void *context,
+                                struct nz_error *err) NZ_MUST_USE;
 /* Rows done: indexes, sequences, checkpoint. Afterwards it is a replica like any other. */
 enum nz_status nz_sqr_fresh_finish(struct nz_sqr *r, const char *certificate, int64_t now,
                                    struct nz_error *err) NZ_MUST_USE;
-/* Puts it in the replica's place. */
+
+/* ---- place.c ---- */
+/* Puts the new replica in the old one's place. */
 enum nz_status nz_sqr_fresh_place(struct nz_sqr *r, struct nz_error *err) NZ_MUST_USE;
 
 /* ---- staging.c ---- */
@@ -267,6 +273,12 @@ enum nz_status nz_sqr_staging_commit(struct nz_sqr *r, struct nz_error *err) NZ_
 /* ---- plan.c ---- */
 enum nz_status nz_sqr_plan(struct nz_replica *replica, struct nz_replica_plan *out,
                            struct nz_error *err);
+/* Pairs wanted batches with those in `old`; their state becomes `state`. */
+enum nz_status nz_sqr_pair_old(struct nz_sqr *r, int state, struct nz_error *err) NZ_MUST_USE;
+
+/* ---- reuse.c ---- */
+/* Copies into the new replica what the old one has of it already. */
+enum nz_status nz_sqr_reuse(struct nz_sqr *r, struct nz_error *err) NZ_MUST_USE;
 
 /* ---- merge.c ---- */
 /* Compares the replica's rows with the plan and notes in the work file what has to change. */

@@ -169,7 +169,7 @@ static enum nz_status pair_all(struct nz_sqr *r, const char *find, const char *t
 	return status == NZ_END ? NZ_OK : status;
 }
 
-static enum nz_status pair_old(struct nz_sqr *r, int state, struct nz_error *err)
+enum nz_status nz_sqr_pair_old(struct nz_sqr *r, int state, struct nz_error *err)
 {
 	return pair_all(r, "SELECT position FROM old WHERE root = ?3 AND tab = ?1 AND count = ?2 AND"
 	                   " first_key = ?4 AND taken IS NULL ORDER BY position LIMIT 1",
@@ -239,8 +239,9 @@ static enum nz_status plan_rebuild(struct nz_sqr *r, struct nz_error *err)
 	NZ_TRY(nz_sqr_begin(r->work, err));
 	NZ_TRY(old_from_fresh(r, err));
 	NZ_TRY(set_empty(r, err));
-	NZ_TRY(pair_old(r, NZ_SQR_STAGED, err));
+	NZ_TRY(nz_sqr_pair_old(r, NZ_SQR_STAGED, err));
 	NZ_TRY(fresh_remove_untaken(r, err));
+	NZ_TRY(nz_sqr_reuse(r, err));
 	return nz_sqr_commit(r->work, err);
 }
 
@@ -264,7 +265,7 @@ static enum nz_status plan_amend(struct nz_sqr *r, struct nz_error *err)
 	if (status != NZ_OK)
 		return nz_fail_code(err, status, why.code, "%s", why.message);
 	NZ_TRY(set_empty(r, err));
-	NZ_TRY(pair_old(r, NZ_SQR_HELD, err));
+	NZ_TRY(nz_sqr_pair_old(r, NZ_SQR_HELD, err));
 	NZ_TRY(pair_staged(r, err));
 	return nz_sqr_commit(r->work, err);
 }
@@ -283,9 +284,11 @@ static enum nz_status count_plan(struct nz_sqr *r, struct nz_replica_plan *out,
 
 		plan.batches_total += batches;
 		if (sqlite3_column_int(stmt, 0) == NZ_SQR_HELD) {
-			plan.batches_held = batches;
+			plan.batches_held += batches;
 		} else if (sqlite3_column_int(stmt, 0) == NZ_SQR_STAGED) {
-			plan.batches_staged = batches;
+			/* Rows that the old replica had count as held, wherever they stand now. */
+			plan.batches_held += r->reused;
+			plan.batches_staged = batches - r->reused;
 		} else {
 			plan.batches_wanted = batches;
 			plan.records_wanted = (uint64_t)sqlite3_column_int64(stmt, 2);

@@ -19,6 +19,7 @@ void nz_sqr_end_sync(struct nz_sqr *r)
 	nz_schema_free(&r->schema);
 	r->mode = NZ_SQR_IDLE;
 	r->planned = false;
+	r->reused = 0;
 	r->manifest_count = 0;
 	r->manifest_table = 0;
 	r->manifest_ordinal = 0;
@@ -296,6 +297,20 @@ static enum nz_status entry_set_staged(struct nz_sqr *r, uint64_t position, int6
 	return nz_sqlite_run(r->work, stmt, err);
 }
 
+struct given {
+	const struct nz_bytes *records;
+	size_t at;
+};
+
+static enum nz_status next_given(void *context, struct nz_bytes *record, struct nz_error *err)
+{
+	struct given *given = context;
+
+	(void)err;
+	*record = given->records[given->at++];
+	return NZ_OK;
+}
+
 static enum nz_status stage_rows(struct nz_sqr *r, const struct nz_batch *entry,
                                  const struct nz_bytes *records, size_t count, struct nz_error *err)
 {
@@ -304,7 +319,10 @@ static enum nz_status stage_rows(struct nz_sqr *r, const struct nz_batch *entry,
 	if (r->mode == NZ_SQR_INCREMENTAL)
 		NZ_TRY(nz_sqr_staged_put(r, entry, records, count, &id, err));
 	NZ_TRY(entry_set_staged(r, entry->position, id, err));
-	return r->mode == NZ_SQR_REBUILD ? nz_sqr_fresh_stage(r, entry, records, count, err) : NZ_OK;
+	if (r->mode != NZ_SQR_REBUILD)
+		return NZ_OK;
+	struct given given = {.records = records};
+	return nz_sqr_fresh_put(r, entry, next_given, &given, err);
 }
 
 /* All of it or nothing, in both files. */
