@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct nz_column columns[COLUMNS];
 	struct nz_value values[COLUMNS];
-	size_t keys[2];
+	size_t keys[2], first;
 	struct nz_table table = {.name = (char *)"t", .columns = columns, .key = keys};
 	struct nz_bytes record;
 	struct nz_error err = {0};
@@ -64,8 +64,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	make_columns(columns);
 	/* Any run of columns, so that each kind is met without the others before it. */
-	table.columns = columns + data[1] / COLUMNS % COLUMNS;
-	table.column_count = 1 + data[1] % (COLUMNS - data[1] / COLUMNS % COLUMNS);
+	first = (size_t)data[1] / COLUMNS % COLUMNS;
+	table.columns = columns + first;
+	table.column_count = 1 + (size_t)data[1] % (COLUMNS - first);
 	keys[0] = data[0] / 3 % table.column_count;
 	keys[1] = (keys[0] + 1) % table.column_count;
 	table.key_count = data[0] % 3;

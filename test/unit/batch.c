@@ -302,7 +302,7 @@ static void root_of_records(void **state)
 	assert_int_equal(crypto->hasher_new(&hasher), NZ_OK);
 	for (size_t n = 0; n <= 7; n++) {
 		for (size_t i = 0; i < n; i++) {
-			records[i] = nz_bytes_of("record" + i % 6, 6 - i % 6);
+			records[i] = nz_bytes_of(&"record"[i % 6], 6 - i % 6);
 			plain[i] = leaf_of(records[i]);
 		}
 		const struct nz_hash expected = tree_of(plain, n);

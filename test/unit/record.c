@@ -428,7 +428,7 @@ static void any_value_any_kind(void **state)
 
 	(void)state;
 	all_columns(columns);
-	for (int round = 0; round < 60000; round++) {
+	for (int round = 0; round < 20000; round++) {
 		for (size_t i = 0; i < COLUMNS; i++)
 			values[i] = random_value(room[i], sizeof(room[i]));
 		nz_buffer_reset(&record);
@@ -458,7 +458,7 @@ static void damaged_records(void **state)
 
 	(void)state;
 	all_columns(columns);
-	for (int round = 0; round < 60000; round++) {
+	for (int round = 0; round < 20000; round++) {
 		for (size_t i = 0; i < COLUMNS; i++)
 			values[i] = random_value(room[i], sizeof(room[i]));
 		nz_buffer_reset(&record);
