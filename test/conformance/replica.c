@@ -414,17 +414,20 @@ static void changes_at_batch_borders(void **state)
 		borders[i] = (int64_t)(feed.batches[i + 1].ordinal + 1) * 10;
 	feed_close(&feed);
 	for (size_t i = 0; i < 3; i++) {
-		static const char *const steps[] = {
-			"UPDATE t SET v = 'changed' WHERE id = %lld",
-			"DELETE FROM t WHERE id = %lld - 10",
-			"INSERT INTO t VALUES (%lld - 5, 'between', NULL)",
-			"DELETE FROM t WHERE id = %lld",
+		static const struct {
+			const char *verb, *rest;
+		} steps[] = {
+			{"UPDATE t SET v = 'changed' WHERE id =", ""},
+			{"DELETE FROM t WHERE id =", "- 10"},
+			{"INSERT INTO t SELECT column1 - 5, 'between', NULL FROM (VALUES (", "))"},
+			{"DELETE FROM t WHERE id =", ""},
 		};
 
 		for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
 			char sql[200];
 
-			(void)snprintf(sql, sizeof(sql), steps[k], (long long)borders[i]);
+			(void)snprintf(sql, sizeof(sql), "%s %lld %s", steps[k].verb,
+			               (long long)borders[i], steps[k].rest);
 			run_sql(place->source, sql);
 			const struct outcome out = sync_all(place, epoch++);
 			assert_false(out.plan.rebuild);
