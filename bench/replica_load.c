@@ -18,12 +18,18 @@
 
 #define BATCH_ROWS 2000
 
-static double seconds(void)
+/* Of processor time: nothing here waits for the disk but publishing, whose wall time is given. */
+static double seconds_on(clockid_t clock)
 {
 	struct timespec now;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)clock_gettime(clock, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static double seconds(void)
+{
+	return seconds_on(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void must(bool good, const char *what, const char *why)
@@ -212,9 +218,9 @@ static void replica(const char *path, int64_t rows, double *staging, double *pub
 	for (uint64_t i = 0; i < batches; i++)
 		stage_one(&load, i, &err);
 	*staging = seconds() - start - load.making;
-	const double middle = seconds();
+	const double middle = seconds_on(CLOCK_MONOTONIC);
 	must(ops->publish(load.replica, "[]", 1, &changed, &err) == NZ_OK, "publish", err.message);
-	*publishing = seconds() - middle;
+	*publishing = seconds_on(CLOCK_MONOTONIC) - middle;
 	*bytes = load.bytes;
 	nz_replica_close(&load.replica);
 	nz_schema_free(&load.schema);
@@ -243,7 +249,7 @@ int main(int argc, char **argv)
 	(void)printf("rows %" PRId64 ", bytes a row %.0f\n", rows, (double)bytes / (double)rows);
 	(void)printf("bare insert loop   %.3f s\n", loop);
 	(void)printf("staging            %.3f s   ratio %.2f\n", staging, staging / loop);
-	(void)printf("publishing         %.3f s   (on the disk)\n", publishing);
+	(void)printf("publishing         %.3f s   (wall time, to the disk)\n", publishing);
 	(void)printf("resident at most   %.1f MiB\n", (double)usage.ru_maxrss / 1024.0);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * A process that changes a source and syncs it into a replica, over and over, is killed with SIGKILL at
  * random moments. After every kill the replica must hold exactly one of the epochs that were on their
  * way to it: its rows give the root that its checkpoint states, and that root was announced. Now and
- * then the schema changes, the replica is lost, or its work file is.
+ * then the schema changes, the replica is lost, or its work file is. The same without room on the disk.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -126,21 +127,28 @@ static int64_t replica_epoch(struct nz_hash *root)
 	return epoch;
 }
 
-static void sync_once(int64_t epoch)
+static enum nz_status sync_replica(struct feed *feed, struct nz_replica *replica,
+                                   struct nz_error *err)
 {
-	struct nz_replica *replica = NULL;
 	struct nz_replica_plan plan;
-	struct nz_error err = {0};
-	struct feed feed;
 	uint64_t changed = 0;
 	size_t staged = 0;
 
+	NZ_TRY(feed_begin(feed, replica, &plan, err));
+	NZ_TRY(feed_stage(feed, replica, SIZE_MAX, &staged, err));
+	announce(&feed->statement);
+	return replica->ops->publish(replica, "[]", 1, &changed, err);
+}
+
+static void sync_once(int64_t epoch)
+{
+	struct nz_replica *replica = NULL;
+	struct nz_error err = {0};
+	struct feed feed;
+
 	feed_open(&feed, source, epoch);
 	MUST(nz_replica_open(uri, NULL, &replica, &err));
-	MUST(feed_begin(&feed, replica, &plan, &err));
-	MUST(feed_stage(&feed, replica, SIZE_MAX, &staged, &err));
-	announce(&feed.statement);
-	MUST(replica->ops->publish(replica, "[]", 1, &changed, &err));
+	MUST(sync_replica(&feed, replica, &err));
 	nz_replica_close(&replica);
 	feed_close(&feed);
 }
@@ -251,6 +259,65 @@ static void always_a_published_epoch(void **state)
 	assert_memory_equal(&held, &stated, sizeof(held));
 }
 
+/* One sync while no file may grow past the limit: 0 done, 1 an honest failure, else a wrong one. */
+static _Noreturn void child_with_limit(int64_t epoch, rlim_t bytes)
+{
+	const struct rlimit limit = {bytes, RLIM_INFINITY};
+	struct nz_replica *replica = NULL;
+	struct nz_error err = {0};
+	struct feed feed;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	feed_open(&feed, source, epoch);
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		_exit(9);
+	enum nz_status status = nz_replica_open(uri, NULL, &replica, &err);
+	if (status == NZ_OK)
+		status = sync_replica(&feed, replica, &err);
+	nz_replica_close(&replica);
+	if (status != NZ_OK && status != NZ_IO)
+		(void)fprintf(stderr, "limit %llu: %s: %s\n", (unsigned long long)bytes,
+		              nz_status_name(status), err.message);
+	_exit(status == NZ_OK ? 0 : status == NZ_IO ? 1 : 2);
+}
+
+/* For a first load, an amended replica and one made anew. */
+static void no_room_at_any_size(void **state)
+{
+	unsigned failures = 0, salt = 0;
+	struct nz_hash stated, held;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (rlim_t bytes = 1000; bytes < ((rlim_t)4 << 20); bytes = bytes * 5 / 4) {
+			if (round == 0)
+				lose_something(4);
+			const int64_t before = replica_epoch(&stated);
+			int status = 0;
+
+			run_sql(source, round == 2 ? "DROP INDEX IF EXISTS other; CREATE INDEX other ON"
+			                             " items(n, name)"
+			                           : "SELECT 1");
+			change_source(1 + 6 * salt++);
+			const pid_t pid = fork();
+			assert_true(pid >= 0);
+			if (pid == 0)
+				child_with_limit(before + 1, bytes);
+			assert_int_equal(waitpid(pid, &status, 0), pid);
+			assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+			const int64_t epoch = replica_epoch(&stated);
+			assert_int_equal(epoch, WEXITSTATUS(status) == 0 ? before + 1 : before);
+			failures += WEXITSTATUS(status) == 1 ? 1 : 0;
+			if (epoch > 0) {
+				feed_replica_root(uri, &held);
+				assert_memory_equal(&held, &stated, sizeof(held));
+			}
+		}
+	}
+	assert_true(failures > 20);
+	sync_once(replica_epoch(&stated) + 1);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -287,6 +354,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(always_a_published_epoch, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_room_at_any_size, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
