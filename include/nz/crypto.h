@@ -2,7 +2,8 @@
 /*
  * The primitives of nz behind one adapter, a const struct of functions. Adapters give the same
  * answer on every input; the same vectors run over all of them. Stateless calls are thread-safe;
- * an nz_aead or nz_hasher belongs to one thread at a time.
+ * an nz_aead or nz_hasher belongs to one thread at a time; an nz_signer is never changed once it is
+ * made, so any number of threads may sign with one. Each goes back to the adapter that made it.
  *
  * A library that runs out of memory while it checks a signature or a tag may not say so. Whatever
  * was not checked to its end is then NZ_UNVERIFIED, never NZ_OK.
@@ -31,6 +32,7 @@ struct nz_hash_pair { /* laid out so that left ‖ right is one run of 64 bytes 
 
 struct nz_aead;   /* a cipher with its key schedule, reused for many messages */
 struct nz_hasher; /* a SHA-256 context, reused for many messages */
+struct nz_signer; /* an Ed25519 private key with its public key, reused for many messages */
 
 /*
  * One message of a run: aad, and data of len bytes in place, with NZ_AEAD_TAG_BYTES of room (or the
@@ -60,8 +62,17 @@ struct nz_crypto {
 	/* RFC 8032. seed is the 32-byte private key. */
 	enum nz_status (*ed25519_public)(const struct nz_secret *seed,
 	                                 uint8_t out[NZ_ED25519_PUBLIC_BYTES]) NZ_MUST_USE;
-	enum nz_status (*ed25519_sign)(const struct nz_secret *seed, struct nz_bytes message,
-	                               uint8_t out[NZ_ED25519_SIGNATURE_BYTES]) NZ_MUST_USE;
+	/*
+	 * The public key, which goes into every signature, is derived here, once. It cannot be given:
+	 * two signatures of one message under one seed and two public keys give the seed away.
+	 */
+	enum nz_status (*signer_new)(const struct nz_secret *seed,
+	                             struct nz_signer **out) NZ_MUST_USE;
+	/* Wipes; nobody may be signing. */
+	void (*signer_free)(struct nz_signer **signer);
+	/* NZ_INVALID where signer is NULL. */
+	enum nz_status (*sign)(const struct nz_signer *signer, struct nz_bytes message,
+	                       uint8_t out[NZ_ED25519_SIGNATURE_BYTES]) NZ_MUST_USE;
 	/* Strict: S < L, A and R canonical and not of small order (libsodium's rule).
 	   NZ_UNVERIFIED. */
 	enum nz_status (*ed25519_verify)(const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES],

@@ -37,7 +37,10 @@ struct nz_rotation_link {
 /* Rotations in one chain; at four a year, more than a lifetime. */
 #define NZ_ROTATIONS_MAX 256
 
-/* A node's own keys. The caller's storage; nz_node_keys_clear wipes it. */
+/*
+ * A node's own keys. The caller's storage; nz_node_keys_clear wipes it. It owns rotations and signer:
+ * hand it on with nz_node_keys_move, not by assignment.
+ */
 struct nz_node_keys {
 	char node_id[NZ_NODE_ID_MAX_BYTES + 1];
 	uint8_t first_key[NZ_ED25519_PUBLIC_BYTES];
@@ -48,9 +51,21 @@ struct nz_node_keys {
 	int64_t created_at; /* UNIX seconds; 0: not known */
 	struct nz_rotation_link *rotations; /* oldest first */
 	size_t rotation_count;
+	/* Of ed25519_private, and how its adapter frees it. */
+	struct nz_signer *signer;
+	void (*signer_free)(struct nz_signer **signer);
 };
 void nz_node_keys_clear(struct nz_node_keys *keys);
 #define NZ_NODE_KEYS(name) struct nz_node_keys name NZ_CLEANUP(nz_node_keys_clear) = {{0}}
+
+/* *to is what *from was, and *from is cleared. What *to held before is forgotten, not freed. */
+void nz_node_keys_move(struct nz_node_keys *from, struct nz_node_keys *to);
+/*
+ * Makes the signer anew from ed25519_private, for keys that the functions below did not make. Of the
+ * adapter that will sign.
+ */
+enum nz_status nz_node_keys_set_signer(const struct nz_crypto *crypto,
+                                       struct nz_node_keys *keys) NZ_MUST_USE;
 
 /* Fresh keys. */
 enum nz_status nz_node_keys_make(const struct nz_crypto *crypto, int64_t now,

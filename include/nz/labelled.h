@@ -9,7 +9,8 @@
 #include <nz/crypto.h>
 #include <nz/json.h>
 
-enum nz_status nz_labelled_sign(const struct nz_crypto *crypto, const struct nz_secret *seed,
+/* NZ_INVALID for a label or a count out of range, or where signer is NULL. */
+enum nz_status nz_labelled_sign(const struct nz_crypto *crypto, const struct nz_signer *signer,
                                 const char *label, const struct nz_hash *digests, size_t count,
                                 uint8_t out[NZ_ED25519_SIGNATURE_BYTES]) NZ_MUST_USE;
 /* NZ_UNVERIFIED. */

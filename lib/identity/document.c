@@ -34,8 +34,7 @@ enum nz_status nz_node_document_make(const struct nz_crypto *crypto,
 	nz_json_set_int(doc, root, "seq", (int64_t)keys->rotation_count);
 	NZ_TRY(nz_json_failed(doc));
 	NZ_TRY(nz_json_digest(crypto, root, NULL, &digest));
-	if (nz_labelled_sign(crypto, &keys->ed25519_private, DOCUMENT_LABEL, &digest, 1,
-	                     signature) != NZ_OK)
+	if (nz_labelled_sign(crypto, keys->signer, DOCUMENT_LABEL, &digest, 1, signature) != NZ_OK)
 		return nz_fail(err, NZ_CRYPTO, "cannot sign a node document");
 	nz_json_set_base64(doc, root, "signature", nz_bytes_of(signature, sizeof signature));
 	NZ_TRY(nz_json_failed(doc));

@@ -224,8 +224,8 @@ enum nz_status nz_key_file_parse(const struct nz_crypto *crypto, struct nz_bytes
 	NZ_TRY(read_public(root, &keys, err));
 	NZ_TRY(read_private(crypto, root, passphrase, &keys, err));
 	NZ_TRY(check_keys(crypto, &keys, err));
-	*out = keys;
-	keys.rotations = NULL; /* handed over */
+	NZ_TRY(nz_node_keys_set_signer(crypto, &keys));
+	nz_node_keys_move(&keys, out);
 	return NZ_OK;
 }
 

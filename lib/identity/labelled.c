@@ -23,14 +23,14 @@ static enum nz_status build(const char *label, const struct nz_hash *digests, si
 	return NZ_OK;
 }
 
-enum nz_status nz_labelled_sign(const struct nz_crypto *crypto, const struct nz_secret *seed,
+enum nz_status nz_labelled_sign(const struct nz_crypto *crypto, const struct nz_signer *signer,
                                 const char *label, const struct nz_hash *digests, size_t count,
                                 uint8_t out[NZ_ED25519_SIGNATURE_BYTES])
 {
 	struct message message;
 
 	NZ_TRY(build(label, digests, count, &message));
-	return crypto->ed25519_sign(seed, nz_bytes_of(message.bytes, message.len), out);
+	return crypto->sign(signer, nz_bytes_of(message.bytes, message.len), out);
 }
 
 enum nz_status nz_labelled_verify(const struct nz_crypto *crypto,

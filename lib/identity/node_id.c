@@ -62,7 +62,27 @@ bool nz_x25519_is_known(const uint8_t value[NZ_X25519_BYTES])
 void nz_node_keys_clear(struct nz_node_keys *keys)
 {
 	free(keys->rotations);
+	if (keys->signer != NULL)
+		keys->signer_free(&keys->signer);
 	nz_wipe(keys, sizeof *keys);
+}
+
+void nz_node_keys_move(struct nz_node_keys *from, struct nz_node_keys *to)
+{
+	*to = *from;
+	nz_wipe(from, sizeof *from);
+}
+
+enum nz_status nz_node_keys_set_signer(const struct nz_crypto *crypto, struct nz_node_keys *keys)
+{
+	struct nz_signer *signer = NULL;
+
+	NZ_TRY(crypto->signer_new(&keys->ed25519_private, &signer));
+	if (keys->signer != NULL)
+		keys->signer_free(&keys->signer);
+	keys->signer = signer;
+	keys->signer_free = crypto->signer_free;
+	return NZ_OK;
 }
 
 /* Fresh key pairs into keys. */
@@ -76,7 +96,8 @@ static enum nz_status fresh_pairs(const struct nz_crypto *crypto, struct nz_node
 	    crypto->ed25519_public(&keys->ed25519_private, keys->ed25519_public) != NZ_OK ||
 	    crypto->x25519_public(&keys->x25519_private, keys->x25519_public) != NZ_OK)
 		return nz_fail(err, NZ_CRYPTO, "cannot make keys");
-	return NZ_OK;
+	const enum nz_status status = nz_node_keys_set_signer(crypto, keys);
+	return status == NZ_OK ? NZ_OK : nz_fail(err, status, "cannot make keys");
 }
 
 enum nz_status nz_node_keys_make(const struct nz_crypto *crypto, int64_t now,
@@ -89,7 +110,7 @@ enum nz_status nz_node_keys_make(const struct nz_crypto *crypto, int64_t now,
 	memcpy(keys.first_key, keys.ed25519_public, sizeof keys.first_key);
 	if (nz_node_id(crypto, keys.first_key, keys.node_id) != NZ_OK)
 		return nz_fail(err, NZ_CRYPTO, "cannot hash a key");
-	*out = keys;
+	nz_node_keys_move(&keys, out);
 	return NZ_OK;
 }
 
@@ -125,12 +146,11 @@ enum nz_status nz_rotation_make(const struct nz_crypto *crypto, const struct nz_
 	memcpy(link->ed25519, made.ed25519_public, sizeof link->ed25519);
 	memcpy(link->x25519, made.x25519_public, sizeof link->x25519);
 	NZ_TRY(nz_rotation_link_digest(crypto, made.node_id, link, &digest));
-	if (nz_labelled_sign(crypto, &keys->ed25519_private, label, &digest, 1,
+	if (nz_labelled_sign(crypto, keys->signer, label, &digest, 1,
 	                     link->signature_previous) != NZ_OK ||
-	    nz_labelled_sign(crypto, &made.ed25519_private, label, &digest, 1,
-	                     link->signature_new) != NZ_OK)
+	    nz_labelled_sign(crypto, made.signer, label, &digest, 1, link->signature_new) !=
+	            NZ_OK)
 		return nz_fail(err, NZ_CRYPTO, "cannot sign a rotation");
-	*next = made;
-	made.rotations = NULL; /* handed over */
+	nz_node_keys_move(&made, next);
 	return NZ_OK;
 }

@@ -47,8 +47,8 @@ static enum nz_status sign_auth(const struct nz_crypto *crypto, const struct nz_
 	NZ_TRY(nz_packet_auth_digest(crypto, auth->node_id, auth->nonce, auth->timestamp,
 	                             nz_bytes_of(auth->body_hash, sizeof auth->body_hash - 1),
 	                             scratch, &digest));
-	NZ_TRY(crypto->ed25519_sign(&keys->ed25519_private,
-	                            nz_bytes_of(digest.hex, sizeof digest.hex - 1), signature));
+	NZ_TRY(crypto->sign(keys->signer, nz_bytes_of(digest.hex, sizeof digest.hex - 1),
+	                    signature));
 	nz_base64_encode(nz_bytes_of(signature, sizeof signature), auth->signature);
 	return NZ_OK;
 }

@@ -138,7 +138,7 @@ static struct nz_json *answer_json(struct nz_json_doc *doc, const struct nz_byte
 	return json;
 }
 
-enum nz_status nz_open_answer_make(const struct nz_crypto *crypto, const struct nz_secret *seed,
+enum nz_status nz_open_answer_make(const struct nz_crypto *crypto, const struct nz_signer *signer,
                                    const struct nz_bytes *chain, size_t chain_len,
                                    const struct nz_open_answer *answer, const struct nz_hash *h1,
                                    struct nz_buffer *out, struct nz_hash *h2, struct nz_error *err)
@@ -153,7 +153,7 @@ enum nz_status nz_open_answer_make(const struct nz_crypto *crypto, const struct 
 	struct nz_json *json = answer_json(doc, chain, chain_len, answer);
 	NZ_TRY(nz_json_failed(doc));
 	NZ_TRY(nz_json_digest(crypto, json, NULL, &digests[1]));
-	NZ_TRY(nz_labelled_sign(crypto, seed, NZ_LABEL_HANDSHAKE, digests, 2, signature));
+	NZ_TRY(nz_labelled_sign(crypto, signer, NZ_LABEL_HANDSHAKE, digests, 2, signature));
 	nz_json_set_base64(doc, json, "signature", nz_bytes_of(signature, sizeof signature));
 	NZ_TRY(nz_json_failed(doc));
 	NZ_TRY(nz_json_canonical(json, out));

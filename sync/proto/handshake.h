@@ -55,7 +55,7 @@ struct nz_open_answer {
  * The answer's JSON, signed over "nz-sync-v2 handshake" 0x00 ‖ H1 ‖ H2, appended; *h2 for the keys.
  * chain: DER, leaf first, 1 to 4 certificates. The statement must be signed already.
  */
-enum nz_status nz_open_answer_make(const struct nz_crypto *crypto, const struct nz_secret *seed,
+enum nz_status nz_open_answer_make(const struct nz_crypto *crypto, const struct nz_signer *signer,
                                    const struct nz_bytes *chain, size_t chain_len,
                                    const struct nz_open_answer *answer, const struct nz_hash *h1,
                                    struct nz_buffer *out, struct nz_hash *h2,

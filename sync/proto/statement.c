@@ -51,13 +51,13 @@ static enum nz_status unsigned_digest(const struct nz_crypto *crypto, const stru
 	return nz_json_digest(crypto, json, NULL, out);
 }
 
-enum nz_status nz_statement_sign(const struct nz_crypto *crypto, const struct nz_secret *seed,
+enum nz_status nz_statement_sign(const struct nz_crypto *crypto, const struct nz_signer *signer,
                                  struct nz_statement *statement)
 {
 	struct nz_hash digest;
 
 	NZ_TRY(unsigned_digest(crypto, statement, &digest));
-	return nz_labelled_sign(crypto, seed, NZ_LABEL_DATASET, &digest, 1, statement->signature);
+	return nz_labelled_sign(crypto, signer, NZ_LABEL_DATASET, &digest, 1, statement->signature);
 }
 
 enum nz_status nz_statement_verify(const struct nz_crypto *crypto,

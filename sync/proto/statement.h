@@ -31,7 +31,7 @@ struct nz_statement {
 
 bool nz_dataset_name_valid(struct nz_bytes name);
 /* Signs in place (sets signature). */
-enum nz_status nz_statement_sign(const struct nz_crypto *crypto, const struct nz_secret *seed,
+enum nz_status nz_statement_sign(const struct nz_crypto *crypto, const struct nz_signer *signer,
                                  struct nz_statement *statement) NZ_MUST_USE;
 /* NZ_UNVERIFIED. Time and epoch are the caller's to judge. */
 enum nz_status nz_statement_verify(const struct nz_crypto *crypto,

@@ -192,8 +192,8 @@ static enum nz_status make_answer(struct opening *o, const struct nz_crypto *cry
 
 	NZ_TRY(draw(crypto, &answer, &ephemeral));
 	describe(o, &answer.statement);
-	NZ_TRY(nz_statement_sign(crypto, &o->platform->seed, &answer.statement));
-	NZ_TRY(nz_open_answer_make(crypto, &o->platform->seed, o->platform->chain,
+	NZ_TRY(nz_statement_sign(crypto, o->platform->signer, &answer.statement));
+	NZ_TRY(nz_open_answer_make(crypto, o->platform->signer, o->platform->chain,
 	                           o->platform->chain_len, &answer, &o->h1, &o->answer, &h2, err));
 	NZ_TRY(nz_session_keys_derive(crypto, &ephemeral, o->request.x25519, &o->h1, &h2,
 	                              o->exporter.bytes, &keys));

@@ -54,6 +54,7 @@ static enum nz_status load(struct nz_state *state, struct nz_platform *p, struct
 	NZ_BUFFER(key);
 	uint8_t public_key[NZ_ED25519_PUBLIC_BYTES];
 	uint8_t leaf_key[NZ_ED25519_PUBLIC_BYTES];
+	NZ_SECRET(seed);
 	const struct nz_crypto *crypto = nz_crypto_default();
 
 	NZ_TRY(get(state, NZ_STATE_ROOT_PEM, &root, err));
@@ -62,22 +63,23 @@ static enum nz_status load(struct nz_state *state, struct nz_platform *p, struct
 	NZ_TRY(get(state, NZ_STATE_TLS_CERT, &p->tls_certificate, err));
 	NZ_TRY(get(state, NZ_STATE_TLS_KEY, &p->tls_key, err));
 	NZ_TRY(nz_pki_platform_id(nz_buffer_bytes(&root), p->id, err));
-	NZ_TRY(nz_pki_signing_seed(nz_buffer_bytes(&key), &p->seed, err));
+	NZ_TRY(nz_pki_signing_seed(nz_buffer_bytes(&key), &seed, err));
 	NZ_TRY(take_chain(p, nz_buffer_bytes(&certificate), err));
 	NZ_TRY(nz_pki_expiry(nz_buffer_bytes(&certificate), &p->signing_expires, err));
 	NZ_TRY(nz_pki_expiry(nz_buffer_bytes(&p->tls_certificate), &p->tls_expires, err));
 	/* What no client would accept is not served: the operator hears of it here. */
 	NZ_TRY(nz_pki_check_signing_chain(nz_buffer_bytes(&root), p->chain, p->chain_len,
 	                                  nz_clock_unix(), leaf_key, err));
-	NZ_TRY(crypto->ed25519_public(&p->seed, public_key));
+	NZ_TRY(crypto->ed25519_public(&seed, public_key));
 	if (memcmp(public_key, leaf_key, sizeof public_key) != 0)
 		return nz_fail(err, NZ_MISMATCH, "the signing key is not its certificate's");
-	return NZ_OK;
+	return crypto->signer_new(&seed, &p->signer);
 }
 
 static void destroy(struct nz_platform *p)
 {
-	nz_secret_clear(&p->seed);
+	if (p->signer != NULL)
+		nz_crypto_default()->signer_free(&p->signer);
 	for (size_t i = 0; i < NZ_PLATFORM_MAX_CHAIN; i++)
 		nz_buffer_clear(&p->der[i]);
 	nz_buffer_clear(&p->tls_certificate);

@@ -16,7 +16,7 @@
 struct nz_platform {
 	atomic_uint references;
 	char id[65];
-	struct nz_secret seed;
+	struct nz_signer *signer; /* of the default adapter; for any thread */
 	struct nz_buffer der[NZ_PLATFORM_MAX_CHAIN];
 	struct nz_bytes chain[NZ_PLATFORM_MAX_CHAIN]; /* views of der, leaf first */
 	size_t chain_len;

@@ -70,7 +70,7 @@ static enum nz_status sign(struct receipt *r, const struct nz_crypto *crypto, in
 	nz_json_set_int(doc, receipt, "at", at);
 	NZ_TRY(nz_json_failed(doc));
 	NZ_TRY(nz_json_digest(crypto, receipt, NULL, &digest));
-	NZ_TRY(nz_labelled_sign(crypto, &r->platform->seed, NZ_LABEL_RECEIPT, &digest, 1, signature));
+	NZ_TRY(nz_labelled_sign(crypto, r->platform->signer, NZ_LABEL_RECEIPT, &digest, 1, signature));
 	nz_json_set(doc, answer, "receipt", receipt);
 	nz_json_set_base64(doc, answer, "signature", nz_bytes_of(signature, sizeof signature));
 	NZ_TRY(nz_json_failed(doc));

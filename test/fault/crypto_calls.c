@@ -51,11 +51,22 @@ static enum nz_status ed25519_public(const struct nz_secret *seed,
 	return nz_crypto_default()->ed25519_public(seed, out);
 }
 
-static enum nz_status ed25519_sign(const struct nz_secret *seed, struct nz_bytes message,
-                                   uint8_t out[NZ_ED25519_SIGNATURE_BYTES])
+static enum nz_status signer_new(const struct nz_secret *seed, struct nz_signer **out)
 {
 	FAIL_WHEN_DUE;
-	return nz_crypto_default()->ed25519_sign(seed, message, out);
+	return nz_crypto_default()->signer_new(seed, out);
+}
+
+static void signer_free(struct nz_signer **signer)
+{
+	nz_crypto_default()->signer_free(signer);
+}
+
+static enum nz_status sign(const struct nz_signer *signer, struct nz_bytes message,
+                           uint8_t out[NZ_ED25519_SIGNATURE_BYTES])
+{
+	FAIL_WHEN_DUE;
+	return nz_crypto_default()->sign(signer, message, out);
 }
 
 static enum nz_status ed25519_verify(const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES],
@@ -158,7 +169,9 @@ const struct nz_crypto *fault_crypto(void)
 		.hmac_sha256 = hmac_sha256,
 		.scrypt = cheap_scrypt,
 		.ed25519_public = ed25519_public,
-		.ed25519_sign = ed25519_sign,
+		.signer_new = signer_new,
+		.signer_free = signer_free,
+		.sign = sign,
 		.ed25519_verify = ed25519_verify,
 		.ed25519_decodes = ed25519_decodes,
 		.x25519_public = x25519_public,

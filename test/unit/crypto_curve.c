@@ -38,6 +38,7 @@ static void ed25519_of_rfc_8032(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(ed25519_vectors); i++) {
 		struct nz_secret seed;
+		struct nz_signer *signer = NULL;
 		uint8_t expected_key[32], expected[64], public_key[32], signature[64], text[4];
 
 		unhex_exact(ed25519_vectors[i].seed, seed.bytes, 32);
@@ -49,8 +50,17 @@ static void ed25519_of_rfc_8032(void **state)
 
 		assert_int_equal(crypto->ed25519_public(&seed, public_key), NZ_OK);
 		assert_memory_equal(public_key, expected_key, 32);
-		assert_int_equal(crypto->ed25519_sign(&seed, message, signature), NZ_OK);
+		assert_int_equal(crypto->signer_new(&seed, &signer), NZ_OK);
+		assert_int_equal(crypto->sign(signer, message, signature), NZ_OK);
 		assert_memory_equal(signature, expected, 64);
+		/* A signer is the same after it has signed. */
+		memset(signature, 0, sizeof(signature));
+		assert_int_equal(crypto->sign(signer, message, signature), NZ_OK);
+		assert_memory_equal(signature, expected, 64);
+		crypto->signer_free(&signer);
+		assert_null(signer);
+		crypto->signer_free(&signer);
+		assert_int_equal(crypto->sign(signer, message, signature), NZ_INVALID);
 		assert_int_equal(crypto->ed25519_verify(public_key, message, signature), NZ_OK);
 		assert_true(nz_ed25519_key_acceptable(crypto, public_key));
 	}
@@ -60,11 +70,14 @@ static void ed25519_verify_refuses_every_flipped_bit(void **state)
 {
 	(void)state;
 	struct nz_secret seed = {{42}};
+	struct nz_signer *signer = NULL;
 	uint8_t public_key[32], signature[64], text[8] = "message";
 	const struct nz_bytes message = nz_bytes_of(text, sizeof(text));
 
 	assert_int_equal(crypto->ed25519_public(&seed, public_key), NZ_OK);
-	assert_int_equal(crypto->ed25519_sign(&seed, message, signature), NZ_OK);
+	assert_int_equal(crypto->signer_new(&seed, &signer), NZ_OK);
+	assert_int_equal(crypto->sign(signer, message, signature), NZ_OK);
+	crypto->signer_free(&signer);
 	assert_int_equal(crypto->ed25519_verify(public_key, message, signature), NZ_OK);
 	for (size_t bit = 0; bit < 8 * sizeof(signature); bit++) {
 		signature[bit / 8] ^= (uint8_t)(1 << bit % 8);

@@ -15,6 +15,7 @@
 static struct {
 	struct nz_pki_pair root, other_root, signing, tls;
 	struct nz_secret seed;
+	struct nz_signer *signer; /* of seed */
 	struct nz_buffer signing_der, tls_der;
 	struct nz_open_answer answer;
 	struct nz_hash h1;
@@ -37,6 +38,7 @@ static int make_platform(void **unused)
 	                 NZ_OK);
 	assert_int_equal(nz_pki_signing_seed(nz_buffer_bytes(&p.signing.key_pem), &p.seed, NULL),
 	                 NZ_OK);
+	assert_int_equal(crypto->signer_new(&p.seed, &p.signer), NZ_OK);
 	assert_int_equal(nz_pki_pem_to_der(nz_buffer_bytes(&p.signing.certificate_pem),
 	                                   &p.signing_der, NULL),
 	                 NZ_OK);
@@ -70,6 +72,7 @@ static int make_platform(void **unused)
 static int free_platform(void **unused)
 {
 	(void)unused;
+	crypto->signer_free(&p.signer);
 	nz_pki_pair_clear(&p.root);
 	nz_pki_pair_clear(&p.other_root);
 	nz_pki_pair_clear(&p.signing);
@@ -89,8 +92,8 @@ static enum nz_status make_and_check(const struct nz_open_answer *answer,
 	struct nz_hash made, checked;
 	NZ_BUFFER(text);
 
-	assert_int_equal(nz_statement_sign(crypto, &p.seed, &signed_answer.statement), NZ_OK);
-	assert_int_equal(nz_open_answer_make(crypto, &p.seed, &chain, 1, &signed_answer, &p.h1,
+	assert_int_equal(nz_statement_sign(crypto, p.signer, &signed_answer.statement), NZ_OK);
+	assert_int_equal(nz_open_answer_make(crypto, p.signer, &chain, 1, &signed_answer, &p.h1,
 	                                     &text, &made, NULL),
 	                 NZ_OK);
 	const enum nz_status status = nz_open_answer_check(
@@ -181,8 +184,8 @@ static void good_answer(struct nz_buffer *text)
 	struct nz_open_answer answer = p.answer;
 	struct nz_hash h2;
 
-	assert_int_equal(nz_statement_sign(crypto, &p.seed, &answer.statement), NZ_OK);
-	assert_int_equal(nz_open_answer_make(crypto, &p.seed, &chain, 1, &answer, &p.h1, text, &h2,
+	assert_int_equal(nz_statement_sign(crypto, p.signer, &answer.statement), NZ_OK);
+	assert_int_equal(nz_open_answer_make(crypto, p.signer, &chain, 1, &answer, &p.h1, text, &h2,
 	                                     NULL),
 	                 NZ_OK);
 }
@@ -270,7 +273,7 @@ static void statement_shape(void **unused)
 
 	(void)unused;
 	assert_int_equal(nz_json_new(&doc), NZ_OK);
-	assert_int_equal(nz_statement_sign(crypto, &p.seed, &statement), NZ_OK);
+	assert_int_equal(nz_statement_sign(crypto, p.signer, &statement), NZ_OK);
 	struct nz_json *good = nz_statement_to_json(&statement, doc);
 	assert_non_null(good);
 	const size_t count = nz_json_count(good);
@@ -314,7 +317,7 @@ static void statement_signature(void **unused)
 
 	(void)unused;
 	assert_int_equal(crypto->ed25519_public(&p.seed, key), NZ_OK);
-	assert_int_equal(nz_statement_sign(crypto, &p.seed, &statement), NZ_OK);
+	assert_int_equal(nz_statement_sign(crypto, p.signer, &statement), NZ_OK);
 	assert_int_equal(nz_statement_verify(crypto, key, &statement), NZ_OK);
 	other = statement;
 	other.epoch++;

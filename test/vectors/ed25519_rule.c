@@ -116,12 +116,15 @@ static void s_must_be_below_the_group_order(void **state)
 	const struct nz_crypto *crypto = nz_crypto_default();
 	const struct nz_secret seed = {{5, 4, 3}};
 	const struct nz_bytes message = nz_bytes_str("malleable");
+	struct nz_signer *signer = NULL;
 	uint8_t public_key[32], signature[64], l[32];
 	unsigned carry = 0;
 
 	unhex_exact(order, l, sizeof(l));
 	assert_int_equal(crypto->ed25519_public(&seed, public_key), NZ_OK);
-	assert_int_equal(crypto->ed25519_sign(&seed, message, signature), NZ_OK);
+	assert_int_equal(crypto->signer_new(&seed, &signer), NZ_OK);
+	assert_int_equal(crypto->sign(signer, message, signature), NZ_OK);
+	crypto->signer_free(&signer);
 	assert_int_equal(crypto->ed25519_verify(public_key, message, signature), NZ_OK);
 	for (size_t i = 0; i < sizeof(l); i++) {
 		const unsigned sum = signature[32 + i] + l[i] + carry;

@@ -55,6 +55,7 @@ struct session {
 	struct nz_json *out;
 	struct nz_node_keys node;
 	struct nz_secret signing, client, server;
+	struct nz_signer *signer; /* of signing */
 	uint8_t signing_public[32], client_public[32], server_public[32];
 	struct nz_hash h1, h2;
 	uint8_t nonce[NZ_AEAD_NONCE_BYTES];
@@ -74,6 +75,8 @@ static void make_keys(struct session *s)
 	fill(s->client.bytes, 32, 0x50);
 	fill(s->server.bytes, 32, 0x70);
 	need(crypto->ed25519_public(&s->node.ed25519_private, s->node.ed25519_public));
+	need(nz_node_keys_set_signer(crypto, &s->node));
+	need(crypto->signer_new(&s->signing, &s->signer));
 	memcpy(s->node.first_key, s->node.ed25519_public, 32);
 	need(nz_node_id(crypto, s->node.first_key, s->node.node_id));
 	need(crypto->ed25519_public(&s->signing, s->signing_public));
@@ -134,7 +137,7 @@ static void make_statement(struct session *s, struct nz_statement *statement)
 	nz_hex_encode(all(platform), statement->platform);
 	fill(statement->merkle_root.bytes, 32, 0xb0);
 	fill(statement->schema_sha256.bytes, 32, 0xd0);
-	need(nz_statement_sign(crypto, &s->signing, statement));
+	need(nz_statement_sign(crypto, s->signer, statement));
 }
 
 /* The certificate stands for any: what it says is no part of these vectors. */
@@ -157,7 +160,7 @@ static void make_answer(struct session *s)
 	s->nonce[11] = 0xfe;
 	memcpy(answer.nonce, s->nonce, sizeof s->nonce);
 	make_statement(s, &answer.statement);
-	need(nz_open_answer_make(crypto, &s->signing, &chain, 1, &answer, &s->h1, &text, &s->h2,
+	need(nz_open_answer_make(crypto, s->signer, &chain, 1, &answer, &s->h1, &text, &s->h2,
 	                         &err));
 	nz_json_set_bytes(s->doc, s->out, "answer", nz_buffer_bytes(&text));
 	need(nz_json_parse(nz_buffer_bytes(&text), &nz_json_packet_limits, &doc, &err));
@@ -311,6 +314,8 @@ int main(int argc, char **argv)
 	need(nz_json_failed(s.doc));
 	print(s.out, &text);
 	nz_json_free(&s.doc);
+	crypto->signer_free(&s.signer);
+	nz_node_keys_clear(&s.node);
 	if (argc < 2)
 		return fwrite(text.ptr, 1, text.len, stdout) == text.len ? 0 : 1;
 	if (same_as_file(argv[1], &text))

@@ -163,10 +163,10 @@ static enum nz_status put_lenient(struct nz_json_doc *doc, struct nz_json *list,
 	nz_json_set_hex(made, auth, "body_hash", nz_bytes_of(body_hash, sizeof body_hash));
 	NZ_TRY(nz_json_digest(crypto, auth, NULL, &digest));
 	nz_hex_encode(nz_bytes_of(digest.bytes, sizeof digest.bytes), hex);
-	NZ_TRY(crypto->ed25519_sign(&alice->ed25519_private,
-	                            raw ? nz_bytes_of(digest.bytes, sizeof digest.bytes)
-	                                : nz_bytes_str(hex),
-	                            signature));
+	NZ_TRY(crypto->sign(alice->signer,
+	                    raw ? nz_bytes_of(digest.bytes, sizeof digest.bytes)
+	                        : nz_bytes_str(hex),
+	                    signature));
 	nz_json_set_base64(made, auth, "signature", nz_bytes_of(signature, sizeof signature));
 	nz_json_set(made, packet, "body", nz_json_copy(made, nz_json_root(parsed)));
 	NZ_TRY(nz_json_failed(made));

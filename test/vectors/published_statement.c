@@ -33,7 +33,7 @@ static void example(struct nz_statement *s)
 }
 
 static enum nz_status put_statement(struct nz_json_doc *doc, struct nz_json *root,
-                                    const struct nz_secret *seed, struct nz_hash *hash)
+                                    const struct nz_signer *signer, struct nz_hash *hash)
 {
 	const struct nz_crypto *crypto = nz_crypto_default();
 	struct nz_statement statement;
@@ -41,7 +41,7 @@ static enum nz_status put_statement(struct nz_json_doc *doc, struct nz_json *roo
 	NZ_JSON_DOC(bare);
 
 	example(&statement);
-	NZ_TRY(nz_statement_sign(crypto, seed, &statement));
+	NZ_TRY(nz_statement_sign(crypto, signer, &statement));
 	NZ_TRY(nz_json_new(&bare));
 	struct nz_json *without = nz_statement_to_json(&statement, bare);
 	NZ_TRY(nz_json_failed(bare));
@@ -56,7 +56,7 @@ static enum nz_status put_statement(struct nz_json_doc *doc, struct nz_json *roo
 }
 
 static enum nz_status put_receipt(struct nz_json_doc *doc, struct nz_json *root,
-                                  const struct nz_secret *seed, const struct nz_hash *statement)
+                                  const struct nz_signer *signer, const struct nz_hash *statement)
 {
 	struct nz_json *answer = put_object(doc, root, "receipt_answer");
 	struct nz_json *receipt = put_object(doc, answer, "receipt");
@@ -69,7 +69,8 @@ static enum nz_status put_receipt(struct nz_json_doc *doc, struct nz_json *root,
 	nz_json_set_int(doc, receipt, "at", 1767225700);
 	NZ_TRY(nz_json_failed(doc));
 	NZ_TRY(nz_json_digest(nz_crypto_default(), receipt, NULL, &digest));
-	NZ_TRY(nz_labelled_sign(nz_crypto_default(), seed, NZ_LABEL_RECEIPT, &digest, 1, signature));
+	NZ_TRY(nz_labelled_sign(nz_crypto_default(), signer, NZ_LABEL_RECEIPT, &digest, 1,
+	                        signature));
 	nz_json_set_base64(doc, answer, "signature", nz_bytes_of(signature, sizeof signature));
 	return put_message(doc, root, "receipt_signed_bytes", NZ_LABEL_RECEIPT, &digest, 1);
 }
@@ -110,8 +111,14 @@ static enum nz_status put_macs(struct nz_json_doc *doc, struct nz_json *root)
 	return nz_json_failed(doc);
 }
 
+static void free_signer(struct nz_signer **signer)
+{
+	nz_crypto_default()->signer_free(signer);
+}
+
 enum nz_status published_statement(struct nz_json_doc *doc, struct nz_json **out)
 {
+	struct nz_signer *key NZ_CLEANUP(free_signer) = NULL;
 	struct nz_json *root = nz_json_make_object(doc);
 	uint8_t public_key[NZ_ED25519_PUBLIC_BYTES];
 	struct nz_hash hash;
@@ -119,14 +126,15 @@ enum nz_status published_statement(struct nz_json_doc *doc, struct nz_json **out
 
 	fill(seed.bytes, sizeof seed.bytes, SIGNER_FIRST);
 	NZ_TRY(nz_crypto_default()->ed25519_public(&seed, public_key));
+	NZ_TRY(nz_crypto_default()->signer_new(&seed, &key));
 	nz_json_set_str(doc, root, "about",
 	                "Sections 2 and 3 of doc/protocol.md: a dataset statement, a receipt for it, and "
 	                "MACs of requests. The handshake's own vectors are in handshake.json.");
 	struct nz_json *signer = put_object(doc, root, "signer");
 	nz_json_set_hex(doc, signer, "ed25519_private", nz_bytes_of(seed.bytes, sizeof seed.bytes));
 	nz_json_set_hex(doc, signer, "ed25519_public", nz_bytes_of(public_key, sizeof public_key));
-	NZ_TRY(put_statement(doc, root, &seed, &hash));
-	NZ_TRY(put_receipt(doc, root, &seed, &hash));
+	NZ_TRY(put_statement(doc, root, key, &hash));
+	NZ_TRY(put_receipt(doc, root, key, &hash));
 	NZ_TRY(put_macs(doc, root));
 	*out = root;
 	return nz_json_failed(doc);

@@ -2,6 +2,8 @@
 /* Ed25519 (RFC 8032) under the strict rule of ed25519_rule.h, and X25519 (RFC 7748). */
 #include "internal.h"
 
+#include <stdlib.h>
+
 #include <openssl/bn.h>
 
 #include "../ed25519_rule.h"
@@ -42,15 +44,47 @@ enum nz_status nz_openssl_ed25519_public(const struct nz_secret *seed,
 	return derive_public("ED25519", seed, out);
 }
 
-enum nz_status nz_openssl_ed25519_sign(const struct nz_secret *seed, struct nz_bytes message,
-                                       uint8_t out[NZ_ED25519_SIGNATURE_BYTES])
+/* Each signature has a context of its own. The key is only read, and its uses counted atomically. */
+struct nz_signer {
+	EVP_PKEY *key;
+};
+
+enum nz_status nz_openssl_signer_new(const struct nz_secret *seed, struct nz_signer **out)
 {
-	KEY(key) = load_private("ED25519", seed);
+	struct nz_signer *signer = malloc(sizeof(*signer));
+
+	if (signer == NULL)
+		return NZ_NO_MEMORY;
+	/* OpenSSL derives the public key from the private one as it loads it. */
+	signer->key = load_private("ED25519", seed);
+	if (signer->key == NULL) {
+		free(signer);
+		return nz_openssl_failed(NZ_CRYPTO);
+	}
+	*out = signer;
+	return NZ_OK;
+}
+
+void nz_openssl_signer_free(struct nz_signer **signer)
+{
+	if (*signer == NULL)
+		return;
+	EVP_PKEY_free((*signer)->key); /* OpenSSL wipes the private key */
+	free(*signer);
+	*signer = NULL;
+}
+
+enum nz_status nz_openssl_sign(const struct nz_signer *signer, struct nz_bytes message,
+                               uint8_t out[NZ_ED25519_SIGNATURE_BYTES])
+{
+	if (signer == NULL)
+		return NZ_INVALID;
+
 	EVP_MD_CTX *ctx NZ_CLEANUP(free_md) = EVP_MD_CTX_new();
 	uint8_t signature[NZ_ED25519_SIGNATURE_BYTES];
 	size_t len = sizeof(signature);
 
-	if (key == NULL || ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) != 1 ||
+	if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, signer->key) != 1 ||
 	    EVP_DigestSign(ctx, signature, &len, nz_openssl_ptr(message), message.len) != 1 ||
 	    len != sizeof(signature))
 		return nz_openssl_failed(NZ_CRYPTO);

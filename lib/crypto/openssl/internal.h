@@ -55,8 +55,10 @@ enum nz_status nz_openssl_scrypt(struct nz_bytes passphrase, struct nz_bytes sal
 
 enum nz_status nz_openssl_ed25519_public(const struct nz_secret *seed,
                                          uint8_t out[NZ_ED25519_PUBLIC_BYTES]);
-enum nz_status nz_openssl_ed25519_sign(const struct nz_secret *seed, struct nz_bytes message,
-                                       uint8_t out[NZ_ED25519_SIGNATURE_BYTES]);
+enum nz_status nz_openssl_signer_new(const struct nz_secret *seed, struct nz_signer **out);
+void nz_openssl_signer_free(struct nz_signer **signer);
+enum nz_status nz_openssl_sign(const struct nz_signer *signer, struct nz_bytes message,
+                               uint8_t out[NZ_ED25519_SIGNATURE_BYTES]);
 enum nz_status nz_openssl_ed25519_verify(const uint8_t public_key[NZ_ED25519_PUBLIC_BYTES],
                                          struct nz_bytes message,
                                          const uint8_t signature[NZ_ED25519_SIGNATURE_BYTES]);
