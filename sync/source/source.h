@@ -34,9 +34,15 @@ struct nz_source_ops {
 	/* One consistent snapshot for everything read between begin and end. NZ_BUSY when locked too long. */
 	enum nz_status (*begin)(struct nz_source *source, struct nz_error *err);
 	void (*end)(struct nz_source *source);
-	/* The schema as the snapshot has it, sequences read last. NZ_UNSUPPORTED names what cannot be carried. */
+	/*
+	 * The schema as the snapshot has it, sequences read last. NZ_UNSUPPORTED names what cannot be
+	 * carried; NZ_NOT_FOUND a table that the options name and that is not there.
+	 */
 	enum nz_status (*schema)(struct nz_source *source, struct nz_schema **out, struct nz_error *err);
-	/* Rows of schema->tables[table] in key order, inside a snapshot. Ends with the source's end(). */
+	/*
+	 * Rows of schema->tables[table] in key order, inside a snapshot. schema must outlive the scan,
+	 * and the scan is to be freed before end(): an open one keeps the snapshot.
+	 */
 	enum nz_status (*scan)(struct nz_source *source, const struct nz_schema *schema, size_t table,
 	                       const struct nz_scan_from *from, struct nz_scan **out,
 	                       struct nz_error *err);

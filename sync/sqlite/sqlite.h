@@ -62,7 +62,12 @@ enum nz_status nz_sqlite_schema(sqlite3 *db, const struct nz_sqlite_filter *filt
 enum nz_status nz_sqlite_left_out(sqlite3 *db, struct nz_buffer *names,
                                   struct nz_error *err) NZ_MUST_USE;
 
-/* An ordered scan of a table in the database `schema_name` ("main", or an attached one). */
+/*
+ * An ordered scan of a table in the database `schema_name` ("main", or an attached one). table must
+ * outlive it. Beginning in the middle is cheap where nz_sqlite_scan_seeks says so; elsewhere rows are
+ * read from the start (or sorted again), so one scan for many batches is better than one for each.
+ * NZ_NOT_FOUND for no such table, NZ_DATABASE for other columns, NZ_LIMIT for a long record.
+ */
 enum nz_status nz_sqlite_scan(sqlite3 *db, const char *schema_name, const struct nz_table *table,
                               const struct nz_scan_from *from, size_t record_max_bytes,
                               struct nz_scan **out, struct nz_error *err) NZ_MUST_USE;
@@ -77,7 +82,10 @@ enum nz_status nz_sqlite_writer_new(sqlite3 *db, const char *schema_name,
                                     const struct nz_table *table, struct nz_sqlite_writer **out,
                                     struct nz_error *err) NZ_MUST_USE;
 void nz_sqlite_writer_free(struct nz_sqlite_writer **writer);
-/* INSERT OR ABORT of a decoded record. NZ_MALFORMED record; NZ_DATABASE on a constraint. */
+/*
+ * INSERT OR ABORT of a decoded record. NZ_MALFORMED record; NZ_DATABASE on a constraint;
+ * NZ_UNSUPPORTED when SQLite would store a value as another class (the row is then in: roll back).
+ */
 enum nz_status nz_sqlite_writer_insert(struct nz_sqlite_writer *writer, struct nz_bytes record,
                                        struct nz_error *err) NZ_MUST_USE;
 /* Removes the one row at rowid (rowid tables) or with the record's key (WITHOUT ROWID). NZ_NOT_FOUND. */
