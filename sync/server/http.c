@@ -190,12 +190,20 @@ static bool fits(const char *pattern, const char *path, char id[NZ_SESSION_ID_CH
 	return true;
 }
 
-/* The route, or NULL; *path_known says whether another method would have had one. */
-static const struct nz_route *find_route(struct nz_exchange *x, const char *path, bool *path_known)
+static const char *method_name(const struct nz_route *route)
+{
+	static const char *const names[] = {"GET", "POST", "DELETE"};
+
+	return names[route->method];
+}
+
+/* The route, or NULL; *allowed then is the method that the path would have taken, or NULL. */
+static const struct nz_route *find_route(struct nz_exchange *x, const char *path,
+                                         const char **allowed)
 {
 	const enum evhttp_cmd_type command = evhttp_request_get_command(x->req);
 
-	*path_known = false;
+	*allowed = NULL;
 	for (size_t i = 0; i < nz_route_count; i++) {
 		static const enum evhttp_cmd_type commands[] = {
 			[NZ_METHOD_GET] = EVHTTP_REQ_GET,
@@ -204,7 +212,7 @@ static const struct nz_route *find_route(struct nz_exchange *x, const char *path
 		};
 		if (!fits(nz_routes[i].path, path, x->session_id))
 			continue;
-		*path_known = true;
+		*allowed = method_name(&nz_routes[i]);
 		if (commands[nz_routes[i].method] == command)
 			return &nz_routes[i];
 	}
@@ -212,25 +220,20 @@ static const struct nz_route *find_route(struct nz_exchange *x, const char *path
 	return NULL;
 }
 
-static const char *method_name(const struct nz_route *route)
-{
-	static const char *const names[] = {"GET", "POST", "DELETE"};
-
-	return names[route->method];
-}
-
 /* 404 and 405 have the three members too; 1010 is their code: a client that asks so must change. */
-static void no_route(struct nz_exchange *x, bool path_known)
+static void no_route(struct nz_exchange *x, const char *allowed)
 {
 	NZ_BUFFER(body);
 	struct nz_refusal *r = &x->refusal;
 
-	nz_refuse(r, NZ_API_MALFORMED, path_known ? "method not allowed" : "no such path");
+	nz_refuse(r, NZ_API_MALFORMED, allowed != NULL ? "method not allowed" : "no such path");
+	if (allowed != NULL)
+		nz_exchange_header(x, "Allow", allowed);
 	log_refusal(x->server, x->conn, r, NULL);
 	if (nz_api_error_body(r->code, 0, &body) != NZ_OK)
 		nz_buffer_reset(&body);
 	nz_exchange_header(x, NZ_HEADER_INCIDENT, r->incident);
-	nz_exchange_answer(x, path_known ? 405 : 404, nz_buffer_bytes(&body));
+	nz_exchange_answer(x, allowed != NULL ? 405 : 404, nz_buffer_bytes(&body));
 }
 
 /* Takes what the handler needs out of libevent's request. */
@@ -261,12 +264,12 @@ static void on_complete(struct evhttp_request *req, void *arg)
 
 static void serve(struct nz_exchange *x)
 {
-	bool path_known;
+	const char *allowed;
 	const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(x->req));
 
-	x->route = find_route(x, path != NULL ? path : "", &path_known);
+	x->route = find_route(x, path != NULL ? path : "", &allowed);
 	if (x->route == NULL) {
-		no_route(x, path_known);
+		no_route(x, allowed);
 		return;
 	}
 	switch (take_request(x)) {

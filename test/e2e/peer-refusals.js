@@ -103,7 +103,9 @@ async function httpAbuse() {
   await refused('no such path under a session', await post(`/v2/sync/sessions/${'0'.repeat(32)}/nothing`, '{}'), 1010, 404);
   let conn = await connect();
   for (const method of ['GET', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE']) {
-    await refused(`${method} for POST`, await conn.request(method, '/v2/sync/sessions'), 1010, 405);
+    const r = await conn.request(method, '/v2/sync/sessions');
+    await refused(`${method} for POST`, r, 1010, 405);
+    check('what is allowed', r.headers.allow === 'POST', r.headers);
   }
   conn.close();
   await refused('a method nobody knows', await raw('FROB / HTTP/1.1\r\nHost: x\r\n\r\n'), 1010);
