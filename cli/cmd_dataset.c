@@ -2,8 +2,8 @@
 /*
  * nz dataset: add, list, remove, index.
  *
- * Adding reads the source's schema, so that what cannot be carried is refused by name right away. It
- * scans no rows: `index` does, or the platform when it is first asked for the dataset.
+ * Adding reads the source's schema, so that what cannot be carried is refused by name right away.
+ * It scans no rows: `index` does, or the platform when it is first asked for the dataset.
  */
 #include "platform.h"
 
@@ -51,7 +51,8 @@ static enum nz_status check_filters(const struct nz_dataset *d, struct nz_error 
 		for (size_t j = 0; j < d->exclude_count; j++)
 			if (strcmp(d->tables[i], d->exclude[j]) == 0)
 				return nz_fail(err, NZ_INVALID,
-				               "table '%s' is both wanted and excluded", d->tables[i]);
+				               "table '%s' is both wanted and excluded",
+				               d->tables[i]);
 	return NZ_OK;
 }
 
@@ -136,10 +137,11 @@ static enum nz_status check_source(struct addition *a, struct nz_error *err)
 static enum nz_status set_name(const char *name, struct nz_dataset *d, struct nz_error *err)
 {
 	if (!nz_dataset_name_valid(nz_bytes_str(name)))
-		return nz_fail(err, NZ_INVALID,
-		               "'%.100s' is no name for a dataset: 1 to %d of a-z 0-9 _ . - and a letter "
-		               "or digit first",
-		               name, NZ_DATASET_NAME_MAX_BYTES);
+		return nz_fail(
+			err, NZ_INVALID,
+			"'%.100s' is no name for a dataset: 1 to %d of a-z 0-9 _ . - and a letter "
+			"or digit first",
+			name, NZ_DATASET_NAME_MAX_BYTES);
 	memcpy(d->name, name, strlen(name) + 1);
 	return NZ_OK;
 }
@@ -234,7 +236,8 @@ static struct nz_json *dataset_json(struct nz_json_doc *doc, const struct nz_dat
 	nz_json_set_str(doc, json, "encoding", d->encoding);
 	nz_json_set_int(doc, json, "epoch", d->epoch);
 	if (d->epoch > 0)
-		nz_json_set_hex(doc, json, "root", nz_bytes_of(d->root.bytes, sizeof d->root.bytes));
+		nz_json_set_hex(doc, json, "root",
+		                nz_bytes_of(d->root.bytes, sizeof d->root.bytes));
 	else
 		nz_json_set(doc, json, "root", nz_json_make_null(doc));
 	nz_json_set_int(doc, json, "records", d->records);

@@ -27,7 +27,8 @@ static enum nz_status read_document(const char *path, struct nz_node *out, struc
 	if (status != NZ_OK)
 		return nz_error_prefix(err, status, "%s", path);
 	if (!nz_ed25519_key_acceptable(crypto, out->ed25519))
-		return nz_fail(err, NZ_MALFORMED, "%s: the Ed25519 key is not fit to be pinned", path);
+		return nz_fail(err, NZ_MALFORMED, "%s: the Ed25519 key is not fit to be pinned",
+		               path);
 	return NZ_OK;
 }
 
@@ -80,7 +81,8 @@ static enum nz_status collect_networks(const struct nz_args *args, struct nz_pin
 	for (size_t i = 0; (text = nz_args_get_nth(args, "allow", i)) != NULL; i++) {
 		NZ_TRY(nz_network_normalise(text, network, err));
 		if (pin->network_count == NZ_STATE_MAX_NETWORKS)
-			return nz_fail(err, NZ_INVALID, "more than %d networks", NZ_STATE_MAX_NETWORKS);
+			return nz_fail(err, NZ_INVALID, "more than %d networks",
+			               NZ_STATE_MAX_NETWORKS);
 		if (!holds(pin->networks, pin->network_count, network))
 			NZ_TRY(copy_text(&pin->networks, &pin->network_count, network, err));
 	}
@@ -131,7 +133,8 @@ static enum nz_status append_pin(struct nz_buffer *out, const struct nz_pin *pin
 
 	nz_time_text(pin->pinned_at, when);
 	nz_base64_encode(nz_bytes_of(pin->node.ed25519, sizeof pin->node.ed25519), key);
-	NZ_TRY(nz_buffer_appendf(out, "%s\n  state     %s, pinned %s\n  key       %s (rotation %lld)\n",
+	NZ_TRY(nz_buffer_appendf(out,
+	                         "%s\n  state     %s, pinned %s\n  key       %s (rotation %lld)\n",
 	                         pin->node.node_id, nz_node_state_name(pin->state), when, key,
 	                         (long long)pin->node.seq));
 	NZ_TRY(nz_buffer_append_str(out, "  datasets  "));
@@ -193,7 +196,8 @@ static enum nz_status visit(void *context, const struct nz_pin *pin)
 
 	nz_json_push(l->doc, l->array, pin_json(l->doc, pin));
 	NZ_TRY(nz_json_failed(l->doc));
-	NZ_TRY(nz_buffer_appendf(&l->text, "%s %s ", pin->node.node_id, nz_node_state_name(pin->state)));
+	NZ_TRY(nz_buffer_appendf(&l->text, "%s %s ", pin->node.node_id,
+	                         nz_node_state_name(pin->state)));
 	NZ_TRY(append_texts(&l->text, pin->datasets, pin->dataset_count));
 	NZ_TRY(nz_buffer_append_str(&l->text, " from "));
 	NZ_TRY(append_texts(&l->text, pin->networks, pin->network_count));
@@ -266,13 +270,13 @@ static int run_remove(const struct nz_args *args)
 }
 
 static const struct nz_option add_options[] = {
-	NZ_OPTION_STATE,
-	{.name = "dataset", .value = "NAME", .help = "a dataset that the node may read", .many = true},
-	{.name = "allow",
-	 .value = "CIDR",
-	 .help = "a network that it may connect from; none: no address",
-	 .many = true},
-	{0},
+    NZ_OPTION_STATE,
+    {.name = "dataset", .value = "NAME", .help = "a dataset that the node may read", .many = true},
+    {.name = "allow",
+     .value = "CIDR",
+     .help = "a network that it may connect from; none: no address",
+     .many = true},
+    {0},
 };
 static const struct nz_option state_options[] = {NZ_OPTION_STATE, {0}};
 

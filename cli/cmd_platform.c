@@ -67,12 +67,14 @@ static enum nz_status check_free(const struct nz_paths *p, struct nz_error *err)
 		               p->state);
 	if (strncmp(p->key, p->state, strlen(p->state)) == 0 && p->key[strlen(p->state)] == '/')
 		return nz_fail(err, NZ_INVALID,
-		               "--root-key %s: the root's key stays out of the state's folder", p->key);
-	if (lstat(p->key, &st) == 0)
-		return nz_fail(err, NZ_EXISTS,
-		               "%s is there already: if an attempt to make this very platform was cut "
-		               "short, remove it and try again",
+		               "--root-key %s: the root's key stays out of the state's folder",
 		               p->key);
+	if (lstat(p->key, &st) == 0)
+		return nz_fail(
+			err, NZ_EXISTS,
+			"%s is there already: if an attempt to make this very platform was cut "
+			"short, remove it and try again",
+			p->key);
 	return NZ_OK;
 }
 
@@ -166,11 +168,12 @@ static int run_init(const struct nz_args *args)
 	nz_json_set_str(doc, json, "root", paths.root);
 	status = nz_json_failed(doc);
 	if (status == NZ_OK)
-		status = nz_buffer_appendf(&text,
-		                           "platform %s\n"
-		                           "the root's private key (keep it off this machine):\n%s\n"
-		                           "the root certificate, for every client:\n%s\n",
-		                           platform, paths.key, paths.root);
+		status =
+			nz_buffer_appendf(&text,
+		                      "platform %s\n"
+		                      "the root's private key (keep it off this machine):\n%s\n"
+		                      "the root certificate, for every client:\n%s\n",
+		                      platform, paths.key, paths.root);
 	if (status != NZ_OK) {
 		nz_fail(&err, status, "made %s, but there is no memory to say so", paths.state);
 		return nz_platform_fail(args, &err);
@@ -227,8 +230,9 @@ static int run_renew(const struct nz_args *args)
 
 	nz_cli_catch_signals();
 	if (renew(args, &err) != NZ_OK || nz_json_new(&doc) != NZ_OK ||
-	    nz_buffer_appendf(&text, "renewed: the certificates are good for %d days; tell a running "
-	                             "'nz serve' with SIGHUP\n",
+	    nz_buffer_appendf(&text,
+	                      "renewed: the certificates are good for %d days; tell a running "
+	                      "'nz serve' with SIGHUP\n",
 	                      NZ_PKI_LEAF_DAYS) != NZ_OK)
 		return nz_platform_fail(args, &err);
 	struct nz_json *json = nz_json_make_object(doc);

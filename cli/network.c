@@ -91,15 +91,17 @@ enum nz_status nz_network_normalise(const char *text, char out[NZ_NETWORK_CHARS]
 
 	if (!read_network(text, &network))
 		return nz_fail(err, NZ_INVALID,
-		               "'%.100s' is not a network: write 192.0.2.0/24 or 2001:db8::/32", text);
+		               "'%.100s' is not a network: write 192.0.2.0/24 or 2001:db8::/32",
+		               text);
 	unmap(&network);
 	const bool had_host_bits = mask(&network);
 	print_network(&network, meant);
 	if (had_host_bits)
-		return nz_fail(err, NZ_INVALID,
-		               "'%.100s' has bits set past its prefix: write %s for the network, or the "
-		               "address alone",
-		               text, meant);
+		return nz_fail(
+			err, NZ_INVALID,
+			"'%.100s' has bits set past its prefix: write %s for the network, or the "
+			"address alone",
+			text, meant);
 	memcpy(out, meant, sizeof meant);
 	return NZ_OK;
 }

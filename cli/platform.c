@@ -90,10 +90,11 @@ enum nz_status nz_refuse_password(const char *uri, struct nz_error *err)
 {
 	if (strncmp(uri, "postgres", 8) != 0 || !has_password(uri))
 		return NZ_OK;
-	return nz_fail(err, NZ_INVALID,
-	               "a password does not belong on the command line, where others can see it: put "
-	               "it into the file that PGPASSFILE names (default ~/.pgpass) or into "
-	               "pg_service.conf, and leave it out of the URI");
+	return nz_fail(
+		err, NZ_INVALID,
+		"a password does not belong on the command line, where others can see it: put "
+		"it into the file that PGPASSFILE names (default ~/.pgpass) or into "
+		"pg_service.conf, and leave it out of the URI");
 }
 
 enum nz_status nz_absolute_path(const char *path, struct nz_buffer *out, struct nz_error *err)

@@ -94,8 +94,8 @@ enum nz_status nz_folder_make_beside(const struct nz_paths *p, char **out, struc
 		const int code = errno;
 
 		free(folder);
-		return nz_fail_code(err, NZ_IO, code, "cannot make a folder beside %s: %s", p->state,
-		                    strerror(code));
+		return nz_fail_code(err, NZ_IO, code, "cannot make a folder beside %s: %s",
+		                    p->state, strerror(code));
 	}
 	*out = folder;
 	return NZ_OK;

@@ -71,7 +71,8 @@ static enum nz_status visit_dataset(void *context, const struct nz_dataset *d)
 	nz_json_push(r->doc, r->datasets, one);
 	if (d->epoch == 0)
 		return nz_buffer_appendf(&r->text, "dataset  %s, not indexed yet\n", d->name);
-	return nz_buffer_appendf(&r->text, "dataset  %s epoch %lld root %.12s… %lld records, indexed %s\n",
+	return nz_buffer_appendf(&r->text,
+	                         "dataset  %s epoch %lld root %.12s… %lld records, indexed %s\n",
 	                         d->name, (long long)d->epoch, root, (long long)d->records, when);
 }
 
@@ -87,7 +88,8 @@ static enum nz_status visit_node(void *context, const struct nz_pin *pin)
 	nz_json_set_int(r->doc, one, "days_left", days);
 	nz_json_push(r->doc, r->nodes, one);
 	return nz_buffer_appendf(&r->text, "node     %s %s, rotation due in %lld days\n",
-	                         pin->node.node_id, nz_node_state_name(pin->state), (long long)days);
+	                         pin->node.node_id, nz_node_state_name(pin->state),
+	                         (long long)days);
 }
 
 static enum nz_status collect(struct report *r, struct nz_state *state, struct nz_error *err)

@@ -23,8 +23,10 @@
 
 #define NZ_BLOCK_HEADER_BYTES 5
 #define NZ_BLOCK_OVERHEAD_BYTES (NZ_BLOCK_HEADER_BYTES + NZ_AEAD_TAG_BYTES)
-#define NZ_BLOCK_MAX_BYTES (((size_t)64 << 20) + NZ_AEAD_TAG_BYTES) /* default, of the length field */
-#define NZ_BLOCK_JSON_MAX_BYTES ((size_t)4 << 20) /* of H, M, B, E, N, P, Z; S: NZ_SCHEMA_MAX_BYTES */
+/* The default limit of the length field. */
+#define NZ_BLOCK_MAX_BYTES (((size_t)64 << 20) + NZ_AEAD_TAG_BYTES)
+/* Of H, M, B, E, N, P, Z; S has NZ_SCHEMA_MAX_BYTES. */
+#define NZ_BLOCK_JSON_MAX_BYTES ((size_t)4 << 20)
 
 enum nz_block_type {
 	NZ_BLOCK_HELLO = 'H',
@@ -86,8 +88,8 @@ enum nz_status nz_block_put_end(struct nz_block_writer *w) NZ_MUST_USE;
 struct nz_block_events {
 	void *context;
 	/* S, M, B, E, N, P: a parsed JSON object, borrowed for the call. */
-	enum nz_status (*object)(void *context, enum nz_block_type type, const struct nz_json *object,
-	                         struct nz_error *err);
+	enum nz_status (*object)(void *context, enum nz_block_type type,
+	                         const struct nz_json *object, struct nz_error *err);
 	/*
 	 * R or L: plaintexts of consecutive blocks of that type, borrowed for the call, each opened
 	 * and authentic. A run may end anywhere, so one batch comes in several.
@@ -97,21 +99,22 @@ struct nz_block_events {
 	                          struct nz_error *err);
 };
 struct nz_block_reader;
-/* block_max_bytes: of the length field, tag included. events is copied; cipher stays the caller's. */
+/* block_max_bytes: of the length field, with the tag. events is copied; cipher is the caller's. */
 enum nz_status nz_block_reader_new(struct nz_block_cipher *cipher, enum nz_stream_kind kind,
                                    const char *mac, size_t block_max_bytes,
                                    const struct nz_block_events *events,
                                    struct nz_block_reader **out) NZ_MUST_USE;
 void nz_block_reader_free(struct nz_block_reader **reader);
 /*
- * NZ_UNVERIFIED: a block does not open. NZ_MALFORMED: out of the grammar or order. NZ_LIMIT: a length
- * over the limit (nothing was allocated for it). An event's failure comes back unchanged. After any
- * failure the reader takes no more.
+ * NZ_UNVERIFIED: a block does not open. NZ_MALFORMED: out of the grammar or order. NZ_LIMIT: a
+ * length over the limit (nothing was allocated for it). An event's failure comes back unchanged.
+ * After any failure the reader takes no more.
  */
 enum nz_status nz_block_reader_feed(struct nz_block_reader *reader, struct nz_bytes bytes,
                                     struct nz_error *err) NZ_MUST_USE;
 /* The transfer ended: NZ_OK after Z; NZ_NETWORK when it was cut before. */
-enum nz_status nz_block_reader_finish(struct nz_block_reader *reader, struct nz_error *err) NZ_MUST_USE;
+enum nz_status nz_block_reader_finish(struct nz_block_reader *reader,
+                                      struct nz_error *err) NZ_MUST_USE;
 bool nz_block_reader_done(const struct nz_block_reader *reader); /* Z was read */
 
 #endif

@@ -5,8 +5,8 @@
  * What arrives is copied once, behind the unfinished block that the buffer may hold, and the whole
  * blocks in it are opened where they lie, up to a run at once. Only then is what was before the
  * unfinished block given up. So a small block costs one copy, and a block that spans many pieces is
- * gathered without being moved. The buffer grows by what has arrived, never by what a length claims,
- * to at most the block limit and a step.
+ * gathered without being moved. The buffer grows by what has arrived, never by what a length
+ * claims, to at most the block limit and a step.
  *
  * A block is opened first and judged by the grammar second: what the peer sees of the difference
  * between a forged block and one out of place is nothing.
@@ -180,7 +180,8 @@ static enum nz_status deliver(struct nz_block_reader *r, const struct run *run, 
 		const uint8_t type = run->items[i].aad[0];
 		size_t n = 0;
 
-		while (holds_bytes(type) && i + n < run->count && run->items[i + n].aad[0] == type) {
+		while (holds_bytes(type) && i + n < run->count &&
+		       run->items[i + n].aad[0] == type) {
 			NZ_TRY(step(r, type, err));
 			plaintexts[n] = nz_bytes_of(run->items[i + n].data, run->items[i + n].len);
 			n++;
@@ -209,7 +210,11 @@ static enum nz_status open_run(struct nz_block_reader *r, struct run *run, struc
 	if (run->count == 0)
 		return NZ_OK;
 	block_take_numbers(r->cipher, run->count, nonce);
-	if (r->cipher->crypto->open_many(r->cipher->aead, nonce, run->items, run->count) != NZ_OK)
+	const enum nz_status status =
+		r->cipher->crypto->open_many(r->cipher->aead, nonce, run->items, run->count);
+	if (status == NZ_NO_MEMORY)
+		return nz_fail(err, status, "no memory to open a block");
+	if (status != NZ_OK)
 		return nz_fail(err, NZ_UNVERIFIED, "a block of %llu to %llu does not open",
 		               (unsigned long long)number,
 		               (unsigned long long)(number + run->count - 1));

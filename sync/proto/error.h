@@ -25,11 +25,13 @@ struct nz_api_error_info {
 const struct nz_api_error_info *nz_api_error_info(int code);
 
 /* The body {"error_code","error_message","retry_after"}, canonical, appended; at most a day. */
-enum nz_status nz_api_error_body(int code, unsigned retry_after_s, struct nz_buffer *out) NZ_MUST_USE;
+enum nz_status nz_api_error_body(int code, unsigned retry_after_s,
+                                 struct nz_buffer *out) NZ_MUST_USE;
 /*
  * Reads such a body: exactly the three members, a code of four digits (maybe one that only a newer
  * platform knows), at most a day. NZ_MALFORMED.
  */
-enum nz_status nz_api_error_parse(struct nz_bytes body, int *code, unsigned *retry_after_s) NZ_MUST_USE;
+enum nz_status nz_api_error_parse(struct nz_bytes body, int *code,
+                                  unsigned *retry_after_s) NZ_MUST_USE;
 
 #endif

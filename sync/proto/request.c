@@ -89,8 +89,9 @@ enum nz_status nz_blocks_request_append(const struct nz_blocks_request *request,
 		return nz_buffer_append_str(out, "{\"manifest\":true}");
 	status = nz_buffer_append_str(out, "{\"batches\":[");
 	for (size_t i = 0; i < request->count && status == NZ_OK; i++)
-		status = nz_buffer_appendf(out, "%s{\"base\":null,\"position\":%llu}", i > 0 ? "," : "",
-		                           (unsigned long long)request->positions[i]);
+		status =
+			nz_buffer_appendf(out, "%s{\"base\":null,\"position\":%llu}", i > 0 ? "," : "",
+		                      (unsigned long long)request->positions[i]);
 	if (status == NZ_OK)
 		status = nz_buffer_append_str(out, "]}");
 	if (status != NZ_OK)

@@ -16,20 +16,22 @@
 #define NZ_REQUEST_MAX_BATCHES 100000 /* of one blocks request */
 
 /*
- * base64 HMAC-SHA256 under the session's authentication key, with NUL, over seven lines joined by LF:
- * "nz-sync-v2 request", session id, method, request target as sent, timestamp, nonce, hex SHA-256 of
- * the body. NZ_MALFORMED for a field that holds CR or LF.
+ * base64 HMAC-SHA256 under the session's authentication key, with NUL, over seven lines joined by
+ * LF: "nz-sync-v2 request", session id, method, request target as sent, timestamp, nonce, hex
+ * SHA-256 of the body. NZ_MALFORMED for a field that holds CR or LF.
  */
 #define NZ_REQUEST_MAC_CHARS 44
-enum nz_status nz_request_mac(const struct nz_crypto *crypto, const struct nz_secret *authentication,
-                              const char *session_id, const char *method, const char *target,
-                              const char *timestamp, const char *nonce, struct nz_bytes body,
+enum nz_status nz_request_mac(const struct nz_crypto *crypto,
+                              const struct nz_secret *authentication, const char *session_id,
+                              const char *method, const char *target, const char *timestamp,
+                              const char *nonce, struct nz_bytes body,
                               char out[NZ_REQUEST_MAC_CHARS + 1]) NZ_MUST_USE;
 /* Constant time; NZ_UNVERIFIED. */
 enum nz_status nz_request_mac_check(const struct nz_crypto *crypto,
                                     const struct nz_secret *authentication, const char *session_id,
                                     const char *method, const char *target, const char *timestamp,
-                                    const char *nonce, struct nz_bytes body, const char *mac) NZ_MUST_USE;
+                                    const char *nonce, struct nz_bytes body,
+                                    const char *mac) NZ_MUST_USE;
 
 /*
  * A blocks request: {"manifest":true} or {"batches":[{"position","base"}]}, strictly ascending

@@ -41,7 +41,8 @@ struct nz_dataset {
 	int64_t added_at;
 	/* The index: absent (epoch 0) until the first one was built. */
 	int64_t epoch;
-	struct nz_hash root, schema_sha256, version; /* version: the source's token it was built from */
+	struct nz_hash root, schema_sha256;
+	struct nz_hash version; /* the source's token that it was built from */
 	int64_t records, batches, bytes, indexed_at;
 	char *schema_json; /* S object with sequences, as indexed */
 };
@@ -72,9 +73,9 @@ struct nz_state {
 struct nz_state_ops {
 	const char *scheme;
 	/*
-	 * location: a folder, or a URI. create makes it (mode 0700); NZ_EXISTS when it holds a platform.
-	 * Without: NZ_NOT_FOUND, NZ_REFUSED when others can read it, NZ_MALFORMED when it is something
-	 * else, NZ_UNSUPPORTED when it is of a newer version.
+	 * location: a folder, or a URI. create makes it (mode 0700); NZ_EXISTS when it holds a
+	 * platform. Without: NZ_NOT_FOUND, NZ_REFUSED when others can read it, NZ_MALFORMED when it
+	 * is something else, NZ_UNSUPPORTED when it is of a newer version.
 	 */
 	enum nz_status (*open)(const char *location, bool create, struct nz_state **out,
 	                       struct nz_error *err);
@@ -92,42 +93,43 @@ struct nz_state_ops {
 	/* NZ_EXISTS; NZ_INVALID for a bad name. The lineage is the caller's random. */
 	enum nz_status (*dataset_add)(struct nz_state *state, const struct nz_dataset *dataset,
 	                              struct nz_error *err);
-	enum nz_status (*dataset_get)(struct nz_state *state, const char *name, struct nz_dataset *out,
-	                              struct nz_error *err);
-	enum nz_status (*dataset_list)(struct nz_state *state, nz_dataset_visit visit, void *context,
-	                               struct nz_error *err);
+	enum nz_status (*dataset_get)(struct nz_state *state, const char *name,
+	                              struct nz_dataset *out, struct nz_error *err);
+	enum nz_status (*dataset_list)(struct nz_state *state, nz_dataset_visit visit,
+	                               void *context, struct nz_error *err);
 	/* With its index and all grants. NZ_NOT_FOUND; NZ_BUSY while its index is being built. */
 	enum nz_status (*dataset_remove)(struct nz_state *state, const char *name,
 	                                 struct nz_error *err);
 
 	/*
-	 * A new index, written beside the current one and switched to at once by index_commit: the epoch
-	 * rises by one when root or schema hash differ from the current ones, and stays otherwise. Between
-	 * begin and commit the handle does nothing else. A killed build leaves the old index.
-	 * One builder a dataset at a time: NZ_BUSY.
+	 * A new index, written beside the current one and switched to at once by index_commit: the
+	 * epoch rises by one when root or schema hash differ from the current ones, and stays
+	 * otherwise. Between begin and commit the handle does nothing else. A killed build leaves
+	 * the old index. One builder a dataset at a time: NZ_BUSY.
 	 */
-	enum nz_status (*index_begin)(struct nz_state *state, const char *dataset, struct nz_error *err);
+	enum nz_status (*index_begin)(struct nz_state *state, const char *dataset,
+	                              struct nz_error *err);
 	enum nz_status (*index_add)(struct nz_state *state, const struct nz_batch *batch,
 	                            struct nz_error *err);
 	/*
-	 * summary: root, schema_sha256, version, records, batches, bytes, schema_json, indexed_at; *epoch
-	 * gives the result. Ends the build, on failure too.
+	 * summary: root, schema_sha256, version, records, batches, bytes, schema_json, indexed_at;
+	 * *epoch gives the result. Ends the build, on failure too.
 	 */
 	enum nz_status (*index_commit)(struct nz_state *state, const struct nz_dataset *summary,
 	                               int64_t *epoch, struct nz_error *err);
 	void (*index_abort)(struct nz_state *state);
 	/*
-	 * Entries of the index of that epoch, ascending from position `from`, at most `limit`; first_key is
-	 * borrowed for the call, in which the sink leaves the handle alone. NZ_NOT_FOUND when the dataset
-	 * is no longer at that epoch.
+	 * Entries of the index of that epoch, ascending from position `from`, at most `limit`;
+	 * first_key is borrowed for the call, in which the sink leaves the handle alone.
+	 * NZ_NOT_FOUND when the dataset is no longer at that epoch.
 	 */
 	enum nz_status (*index_read)(struct nz_state *state, const char *dataset, int64_t epoch,
-	                             uint64_t from, uint64_t limit, nz_batch_sink sink, void *context,
-	                             struct nz_error *err);
+	                             uint64_t from, uint64_t limit, nz_batch_sink sink,
+	                             void *context, struct nz_error *err);
 
 	/*
-	 * Pins. Adding: NZ_EXISTS for an id or a key that was ever pinned, NZ_NOT_FOUND for a dataset
-	 * that is none, NZ_LIMIT. A removed node's id and key stay used up.
+	 * Pins. Adding: NZ_EXISTS for an id or a key that was ever pinned, NZ_NOT_FOUND for a
+	 * dataset that is none, NZ_LIMIT. A removed node's id and key stay used up.
 	 */
 	enum nz_status (*node_add)(struct nz_state *state, const struct nz_pin *pin,
 	                           struct nz_error *err);
@@ -141,12 +143,13 @@ struct nz_state_ops {
 	/* Logs: the newest 100,000 of each are kept. */
 	enum nz_status (*failure_add)(struct nz_state *state, const struct nz_failure *failure,
 	                              struct nz_error *err);
-	enum nz_status (*receipt_add)(struct nz_state *state, const char *node_id, const char *dataset,
-	                              int64_t epoch, int64_t records, int64_t at,
-	                              struct nz_error *err);
+	enum nz_status (*receipt_add)(struct nz_state *state, const char *node_id,
+	                              const char *dataset, int64_t epoch, int64_t records,
+	                              int64_t at, struct nz_error *err);
 	/*
-	 * A consistent copy of everything, keys of the leaves included, into a new file of mode 0600, and
-	 * back into a location that is empty or missing. Whole or not at all. NZ_EXISTS, NZ_MALFORMED.
+	 * A consistent copy of everything, keys of the leaves included, into a new file of mode
+	 * 0600, and back into a location that is empty or missing. Whole or not at all. NZ_EXISTS,
+	 * NZ_MALFORMED.
 	 */
 	enum nz_status (*backup)(struct nz_state *state, const char *file, struct nz_error *err);
 	enum nz_status (*restore)(const char *location, const char *file, struct nz_error *err);

@@ -299,9 +299,9 @@ static void check_index(struct nz_state *state, int64_t epoch, uint64_t count, u
 {
 	struct expected e = {.mark = mark};
 
-	assert_int_equal(state->ops->index_read(state, "shop", epoch, 0, UINT64_MAX, check_entry, &e,
-	                                        NULL),
-	                 NZ_OK);
+	assert_int_equal(
+		state->ops->index_read(state, "shop", epoch, 0, UINT64_MAX, check_entry, &e, NULL),
+		NZ_OK);
 	assert_int_equal(e.next, count);
 }
 
@@ -512,7 +512,8 @@ static void nodes(void **unused)
 	char *names[] = {(char *)"shop", (char *)"other", (char *)"shop"};
 	char *networks[] = {(char *)"192.0.2.0/24", (char *)"127.0.0.1/32"};
 	char *unknown[] = {(char *)"nowhere"};
-	struct nz_pin pin = make_pin(1, names, 3, networks, 2), second = make_pin(2, NULL, 0, NULL, 0);
+	struct nz_pin pin = make_pin(1, names, 3, networks, 2),
+		      second = make_pin(2, NULL, 0, NULL, 0);
 	struct nz_pin third = make_pin(3, unknown, 1, NULL, 0), read = {{{0}}};
 	struct nz_state *state = create();
 	NZ_BUFFER(text);
@@ -524,7 +525,8 @@ static void nodes(void **unused)
 	assert_int_equal(state->ops->node_add(state, &pin, NULL), NZ_OK);
 	assert_int_equal(state->ops->node_add(state, &second, NULL), NZ_OK);
 	assert_int_equal(state->ops->node_add(state, &third, NULL), NZ_NOT_FOUND);
-	assert_int_equal(state->ops->node_get(state, third.node.node_id, &read, NULL), NZ_NOT_FOUND);
+	assert_int_equal(state->ops->node_get(state, third.node.node_id, &read, NULL),
+	                 NZ_NOT_FOUND);
 	assert_int_equal(state->ops->node_get(state, pin.node.node_id, &read, NULL), NZ_OK);
 	assert_memory_equal(&read.node, &pin.node, sizeof pin.node);
 	assert_int_equal(read.state, NZ_NODE_ACTIVE);

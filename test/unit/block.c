@@ -160,7 +160,8 @@ static enum nz_status read_letters(enum nz_stream_kind kind, const char *letters
 
 static void comes_out_however_it_is_cut(void **unused)
 {
-	static const char expected[] = "B{\"n\":1}R[r2]R[r3]N{\"n\":4}R[r5]E{\"n\":6}B{\"n\":7}E{\"n\":8}";
+	static const char expected[] =
+		"B{\"n\":1}R[r2]R[r3]N{\"n\":4}R[r5]E{\"n\":6}B{\"n\":7}E{\"n\":8}";
 	struct sealed sealed = {.count = 0};
 
 	(void)unused;
@@ -292,17 +293,17 @@ static void grammar(void **unused)
 		const char *good[4], *bad[14];
 	} cases[] = {
 		{NZ_STREAM_MANIFEST,
-		 {"HSMZ", "HSMMMZ", "HNSNMNZ"},
-		 {"HZ", "HSZ", "HMZ", "HMSZ", "HSSMZ", "HSMSZ", "HSMRZ", "HBEZ", "SMZ", "HHSMZ", "HLZ",
-		  "NHSMZ", "HSMZN"}},
+	     {"HSMZ", "HSMMMZ", "HNSNMNZ"},
+	     {"HZ", "HSZ", "HMZ", "HMSZ", "HSSMZ", "HSMSZ", "HSMRZ", "HBEZ", "SMZ", "HHSMZ", "HLZ",
+	      "NHSMZ", "HSMZN"}},
 		{NZ_STREAM_BATCHES,
-		 {"HZ", "HBEZ", "HBRRRENBREZ"},
-		 {"HRZ", "HEZ", "HBZ", "HBBEZ", "HBRZ", "HBEEZ", "HBERZ", "HSMZ", "HBDEZ", "HBLEZ",
-		  "HBRPREZ", "BEZ", "HBEZZ", "HBEZR"}},
+	     {"HZ", "HBEZ", "HBRRRENBREZ"},
+	     {"HRZ", "HEZ", "HBZ", "HBBEZ", "HBRZ", "HBEEZ", "HBERZ", "HSMZ", "HBDEZ", "HBLEZ",
+	      "HBRPREZ", "BEZ", "HBEZZ", "HBEZR"}},
 		{NZ_STREAM_LEAVES, {"HZ", "HLZ", "HLNLLZ"}, {"HRZ", "HLRZ", "HPRZ", "HBEZ", "LZ"}},
 		{NZ_STREAM_RECORDS,
-		 {"HZ", "HPRZ", "HPRNPNRZ"},
-		 {"HPZ", "HRZ", "HPRRZ", "HPPRZ", "HLZ", "PRZ"}},
+	     {"HZ", "HPRZ", "HPRNPNRZ"},
+	     {"HPZ", "HRZ", "HPRRZ", "HPPRZ", "HLZ", "PRZ"}},
 	};
 
 	(void)unused;
@@ -339,9 +340,16 @@ static enum nz_status read_block(enum nz_stream_kind kind, const char *before,
 
 static void objects_are_canonical(void **unused)
 {
-	static const char *const bad[] = {"",         "[]",     "1",           "{\"a\":1} ",
-	                                  "{ }",      "{\"b\":1,\"a\":2}", "{\"a\":1.0}", "{\"a\":1,\"a\":1}",
-	                                  "{\"a\":",  "\xff"};
+	static const char *const bad[] = {"",
+	                                  "[]",
+	                                  "1",
+	                                  "{\"a\":1} ",
+	                                  "{ }",
+	                                  "{\"b\":1,\"a\":2}",
+	                                  "{\"a\":1.0}",
+	                                  "{\"a\":1,\"a\":1}",
+	                                  "{\"a\":",
+	                                  "\xff"};
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -355,12 +363,19 @@ static void objects_are_canonical(void **unused)
 static void hello_and_end_are_exact(void **unused)
 {
 	static const char *const hellos[] = {
-		"{\"block\":1,\"mac\":\"" MAC "\"}",        "{\"block\":0,\"mac\":\"x\"}",
-		"{\"block\":0}",                            "{\"mac\":\"" MAC "\"}",
-		"{\"a\":1,\"block\":0,\"mac\":\"" MAC "\"}", "{\"block\":\"0\",\"mac\":\"" MAC "\"}",
+		"{\"block\":1,\"mac\":\"" MAC "\"}",
+		"{\"block\":0,\"mac\":\"x\"}",
+		"{\"block\":0}",
+		"{\"mac\":\"" MAC "\"}",
+		"{\"a\":1,\"block\":0,\"mac\":\"" MAC "\"}",
+		"{\"block\":\"0\",\"mac\":\"" MAC "\"}",
 	};
-	static const char *const ends[] = {"{}", "{\"blocks\":0}", "{\"blocks\":2}", "{\"blocks\":-1}",
-	                                   "{\"a\":0,\"blocks\":1}", "{\"blocks\":\"1\"}"};
+	static const char *const ends[] = {"{}",
+	                                   "{\"blocks\":0}",
+	                                   "{\"blocks\":2}",
+	                                   "{\"blocks\":-1}",
+	                                   "{\"a\":0,\"blocks\":1}",
+	                                   "{\"blocks\":\"1\"}"};
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof hellos / sizeof hellos[0]; i++)
@@ -442,7 +457,8 @@ static void out_may_be_emptied_between_flushes(void **unused)
 		else if (*c == 'Z')
 			assert_int_equal(nz_block_put_end(&w), NZ_OK);
 		else if (*c == 'R')
-			assert_int_equal(nz_block_put(&w, NZ_BLOCK_RECORD, nz_bytes_of("", 0)), NZ_OK);
+			assert_int_equal(nz_block_put(&w, NZ_BLOCK_RECORD, nz_bytes_of("", 0)),
+			                 NZ_OK);
 		else
 			put_object(&w, (enum nz_block_type)*c, 0);
 		assert_int_equal(nz_block_flush(&w), NZ_OK);
@@ -514,10 +530,10 @@ static void lengths_are_judged_first(void **unused)
 		assert_int_equal(nz_block_reader_new(cipher, NZ_STREAM_BATCHES, MAC, LIMIT, &events,
 		                                     &reader),
 		                 NZ_OK);
-		assert_int_equal(nz_block_reader_feed(
-					 reader, nz_bytes_of(cases[i].header, NZ_BLOCK_HEADER_BYTES),
-					 NULL),
-		                 cases[i].status);
+		assert_int_equal(
+			nz_block_reader_feed(reader,
+		                         nz_bytes_of(cases[i].header, NZ_BLOCK_HEADER_BYTES), NULL),
+			cases[i].status);
 		nz_block_reader_free(&reader);
 		nz_block_cipher_free(&cipher);
 	}

@@ -64,8 +64,8 @@ static void every_field_is_under_the_mac(void **unused)
 	assert_int_equal(check("s", "GET", "/t", "2", "n", "b", mac), NZ_UNVERIFIED);
 	assert_int_equal(check("s", "GET", "/t", "1", "m", "b", mac), NZ_UNVERIFIED);
 	assert_int_equal(check("s", "GET", "/t", "1", "n", "", mac), NZ_UNVERIFIED);
-	assert_int_equal(nz_request_mac_check(nz_crypto_default(), &other, "s", "GET", "/t", "1", "n",
-	                                      nz_bytes_str("b"), mac),
+	assert_int_equal(nz_request_mac_check(nz_crypto_default(), &other, "s", "GET", "/t", "1",
+	                                      "n", nz_bytes_str("b"), mac),
 	                 NZ_UNVERIFIED);
 	assert_int_equal(check("s", "GET", "/t", "1", "n", "b", ""), NZ_UNVERIFIED);
 	memcpy(changed, mac, sizeof changed);
@@ -110,9 +110,10 @@ static void blocks_request_there_and_back(void **unused)
 	nz_blocks_request_clear(&read);
 	nz_buffer_reset(&text);
 	assert_int_equal(nz_blocks_request_append(&batches, &text), NZ_OK);
-	assert_string_equal(nz_buffer_cstr(&text),
-	                    "{\"batches\":[{\"base\":null,\"position\":0},{\"base\":null,\"position\":5},"
-	                    "{\"base\":null,\"position\":9007199254740991}]}");
+	assert_string_equal(
+		nz_buffer_cstr(&text),
+		"{\"batches\":[{\"base\":null,\"position\":0},{\"base\":null,\"position\":5},"
+		"{\"base\":null,\"position\":9007199254740991}]}");
 	assert_int_equal(parse_blocks(nz_buffer_cstr(&text), &read), NZ_OK);
 	assert_false(read.manifest);
 	assert_int_equal(read.count, 3);
@@ -154,10 +155,11 @@ static void blocks_request_refuses(void **unused)
 		assert_true(status == NZ_MALFORMED || status == NZ_LIMIT);
 		assert_int_equal(read.count, 77); /* untouched */
 	}
-	assert_int_equal(parse_blocks("{\"batches\":[{\"position\":1,\"base\":\"000102030405060708090a0b"
-	                              "0c0d0e0f101112131415161718191a1b1c1d1e1f\"}]}",
-	                              &read),
-	                 NZ_OK);
+	assert_int_equal(
+		parse_blocks("{\"batches\":[{\"position\":1,\"base\":\"000102030405060708090a0b"
+	                 "0c0d0e0f101112131415161718191a1b1c1d1e1f\"}]}",
+	                 &read),
+		NZ_OK);
 	nz_blocks_request_clear(&read);
 }
 

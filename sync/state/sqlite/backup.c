@@ -76,8 +76,9 @@ enum nz_status state_backup(struct nz_state *state, const char *file, struct nz_
 	NZ_TRY(make_beside(file, &partial, err));
 	enum nz_status status = copy_into(s->db, partial, err);
 	if (status == NZ_OK && link(partial, file) != 0)
-		status = errno == EEXIST ? nz_fail(err, NZ_EXISTS, "%s is there already", file)
-		                         : nz_fail_code(err, NZ_IO, errno, "cannot make %s: %m", file);
+		status = errno == EEXIST
+		             ? nz_fail(err, NZ_EXISTS, "%s is there already", file)
+		             : nz_fail_code(err, NZ_IO, errno, "cannot make %s: %m", file);
 	unlink(partial);
 	NZ_TRY(status);
 	return sync_parent(file, err);
@@ -108,7 +109,8 @@ static enum nz_status check_backup(sqlite3 *db, const char *file, struct nz_erro
 	if (version < 1 || sqlite3_column_int(stmt, 1) != STATE_APPLICATION_ID)
 		return nz_fail(err, NZ_MALFORMED, "%s is not a backup of a platform", file);
 	if (version > STATE_VERSION)
-		return nz_fail(err, NZ_UNSUPPORTED, "%s is of a newer nz (version %d)", file, version);
+		return nz_fail(err, NZ_UNSUPPORTED, "%s is of a newer nz (version %d)", file,
+		               version);
 	return check_integrity(db, file, err);
 }
 
@@ -161,16 +163,16 @@ enum nz_status state_restore(const char *location, const char *file, struct nz_e
 		const int code = errno;
 
 		free(name);
-		return nz_fail_code(err, NZ_IO, code, "cannot make a folder beside %s: %s", location,
-		                    strerror(code));
+		return nz_fail_code(err, NZ_IO, code, "cannot make a folder beside %s: %s",
+		                    location, strerror(code));
 	}
 	folder = name;
 	NZ_TRY(restore_into(backup, folder, err));
 	/* Takes the place of an empty folder, and of nothing else. */
 	if (rename(folder, location) != 0)
 		return errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR
-		               ? nz_fail(err, NZ_EXISTS, "%s is there already and not empty", location)
-		               : nz_fail_code(err, NZ_IO, errno, "cannot make %s: %m", location);
+		           ? nz_fail(err, NZ_EXISTS, "%s is there already and not empty", location)
+		           : nz_fail_code(err, NZ_IO, errno, "cannot make %s: %m", location);
 	nz_free_str(&folder);
 	return sync_parent(location, err);
 }

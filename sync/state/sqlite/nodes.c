@@ -34,10 +34,11 @@ static enum nz_status insert_node(struct state_sqlite *s, const struct nz_pin *p
 	NZ_STMT(node);
 	NZ_STMT(key);
 
-	NZ_TRY(nz_sqlite_prepare(s->db,
-	                         "INSERT INTO node (node_id, ed25519, x25519, seq, state, pinned_at)"
-	                         " VALUES (?, ?, ?, ?, ?, ?)",
-	                         &node, err));
+	NZ_TRY(
+		nz_sqlite_prepare(s->db,
+	                      "INSERT INTO node (node_id, ed25519, x25519, seq, state, pinned_at)"
+	                      " VALUES (?, ?, ?, ?, ?, ?)",
+	                      &node, err));
 	state_bind_text(node, 1, pin->node.node_id);
 	state_bind_bytes(node, 2, pin->node.ed25519, sizeof pin->node.ed25519);
 	state_bind_bytes(node, 3, pin->node.x25519, sizeof pin->node.x25519);
@@ -61,9 +62,9 @@ static enum nz_status insert_grants(struct state_sqlite *s, const struct nz_pin 
 	NZ_STMT(network);
 	int64_t id;
 
-	NZ_TRY(nz_sqlite_prepare(s->db,
-	                         "INSERT OR IGNORE INTO node_dataset (node_id, dataset) VALUES (?, ?)",
-	                         &dataset, err));
+	NZ_TRY(nz_sqlite_prepare(
+		s->db, "INSERT OR IGNORE INTO node_dataset (node_id, dataset) VALUES (?, ?)", &dataset,
+		err));
 	for (size_t i = 0; i < pin->dataset_count; i++) {
 		NZ_TRY(state_dataset_id(s, pin->datasets[i], &id, err));
 		state_bind_text(dataset, 1, pin->node.node_id);

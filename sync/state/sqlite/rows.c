@@ -22,7 +22,8 @@ enum nz_status state_end(struct state_sqlite *s, enum nz_status status, struct n
 {
 	if (status == NZ_OK)
 		status = nz_sqlite_exec(s->db, "COMMIT", err);
-	/* A failed COMMIT may leave the transaction open; a rollback may find that SQLite did it. */
+	/* A failed COMMIT may leave the transaction open; a rollback may find that SQLite did it.
+	 */
 	if (status != NZ_OK && sqlite3_get_autocommit(s->db) == 0)
 		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return status;
@@ -57,7 +58,8 @@ enum nz_status state_column_exact(sqlite3_stmt *stmt, int at, void *out, size_t 
 	const struct nz_bytes bytes = state_column(stmt, at);
 
 	if (bytes.len != len)
-		return nz_fail(err, NZ_DATABASE, "the platform's state is damaged: %s has %zu bytes",
+		return nz_fail(err, NZ_DATABASE,
+		               "the platform's state is damaged: %s has %zu bytes",
 		               sqlite3_column_name(stmt, at), bytes.len);
 	memcpy(out, bytes.ptr, len);
 	return NZ_OK;
@@ -69,7 +71,8 @@ enum nz_status state_column_text(sqlite3_stmt *stmt, int at, char *out, size_t s
 	const struct nz_bytes bytes = state_column(stmt, at);
 
 	if (bytes.len >= size)
-		return nz_fail(err, NZ_DATABASE, "the platform's state is damaged: %s has %zu bytes",
+		return nz_fail(err, NZ_DATABASE,
+		               "the platform's state is damaged: %s has %zu bytes",
 		               sqlite3_column_name(stmt, at), bytes.len);
 	if (bytes.len > 0)
 		memcpy(out, bytes.ptr, bytes.len);
