@@ -45,8 +45,9 @@ enum nz_status nz_api_error_parse(struct nz_bytes body, int *code, unsigned *ret
 	struct nz_bytes message;
 	int64_t number, seconds;
 
-	if (nz_json_parse(body, &limits, &doc, NULL) != NZ_OK)
-		return NZ_MALFORMED;
+	const enum nz_status status = nz_json_parse(body, &limits, &doc, NULL);
+	if (status != NZ_OK)
+		return status == NZ_LIMIT ? NZ_MALFORMED : status;
 	const struct nz_json *root = nz_json_root(doc);
 	if (!nz_json_is(root, NZ_JSON_OBJECT))
 		return NZ_MALFORMED;

@@ -185,11 +185,13 @@ static enum nz_status get_chain(const struct nz_json *json, struct chain *chain,
 		return nz_fail(err, NZ_MALFORMED, "member 'certificate' has %zu elements", count);
 	for (size_t i = 0; i < count; i++) {
 		const struct nz_json *one = nz_json_at(array, i);
+		enum nz_status status = NZ_MALFORMED;
 
-		if (!nz_json_is(one, NZ_JSON_STRING) ||
-		    nz_json_string(one).len > NZ_BASE64_CHARS(CERTIFICATE_MAX_BYTES) ||
-		    nz_base64_decode(nz_json_string(one), &chain->storage) != NZ_OK)
-			return nz_fail(err, NZ_MALFORMED, "member 'certificate' is not base64 DER");
+		if (nz_json_is(one, NZ_JSON_STRING) &&
+		    nz_json_string(one).len <= NZ_BASE64_CHARS(CERTIFICATE_MAX_BYTES))
+			status = nz_base64_decode(nz_json_string(one), &chain->storage);
+		if (status != NZ_OK)
+			return nz_fail(err, status, "member 'certificate' is not base64 DER");
 		ends[i] = chain->storage.len;
 	}
 	for (size_t i = 0; i < count; i++) { /* now that storage stays where it is */
@@ -263,10 +265,12 @@ enum nz_status nz_open_answer_check(const struct nz_crypto *crypto, struct nz_by
 		                       "the platform's answer");
 	NZ_TRY(nz_pki_check_signing_chain(root_pem, chain.certificates, chain.count, now, key, err));
 	NZ_TRY(nz_json_digest(crypto, nz_json_root(doc), "signature", &digests[1]));
-	if (nz_labelled_verify(crypto, key, NZ_LABEL_HANDSHAKE, digests, 2, signature) != NZ_OK)
-		return nz_fail(err, NZ_UNVERIFIED, "the answer's signature does not verify");
-	if (nz_statement_verify(crypto, key, &answer.statement) != NZ_OK)
-		return nz_fail(err, NZ_UNVERIFIED, "the statement's signature does not verify");
+	status = nz_labelled_verify(crypto, key, NZ_LABEL_HANDSHAKE, digests, 2, signature);
+	if (status != NZ_OK)
+		return nz_fail(err, status, "the answer's signature does not verify");
+	status = nz_statement_verify(crypto, key, &answer.statement);
+	if (status != NZ_OK)
+		return nz_fail(err, status, "the statement's signature does not verify");
 	NZ_TRY(check_statement(&answer.statement, root_pem, now, err));
 	memcpy(answer.signing_key, key, sizeof answer.signing_key);
 	*out = answer;
