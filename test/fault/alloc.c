@@ -265,7 +265,7 @@ static bool tells_a_fault(const struct run *run, enum nz_status status)
 	case FAULT_MALLOC:
 		return status == NZ_NO_MEMORY;
 	case FAULT_CRYPTO:
-		return status == NZ_CRYPTO;
+		return status == NZ_CRYPTO || status == NZ_NO_MEMORY;
 	default:
 		return status == NZ_OK || status == NZ_NO_MEMORY || status == NZ_CRYPTO ||
 		       (run->refusals >> status & 1) != 0;

@@ -116,10 +116,15 @@ static enum nz_status seal_many(struct nz_aead *aead, const uint8_t nonce[NZ_AEA
 	return nz_crypto_default()->seal_many(aead, nonce, items, count);
 }
 
+/* What keeps a tag from being checked at all is told as want of memory. */
 static enum nz_status open_many(struct nz_aead *aead, const uint8_t nonce[NZ_AEAD_NONCE_BYTES],
                                 const struct nz_aead_item *items, size_t count)
 {
-	FAIL_WHEN_DUE;
+	if (fault_due(FAULT_CRYPTO)) {
+		for (size_t i = 0; i < count; i++)
+			nz_wipe(items[i].data, items[i].len);
+		return NZ_NO_MEMORY;
+	}
 	return nz_crypto_default()->open_many(aead, nonce, items, count);
 }
 
