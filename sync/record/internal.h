@@ -21,10 +21,8 @@ static inline enum nz_status append_bytes(struct nz_buffer *out, const void *ptr
 	return NZ_OK;
 }
 
-/* A kind as the schema's JSON names it, a decimal with its scale: "decimal(2)". */
-#define KIND_CHARS 16
-void kind_print(const struct nz_column *column, char out[KIND_CHARS]);
-bool kind_parse(struct nz_bytes text, struct nz_column *out);
+/* A kind by the name that it has in the schema's JSON. */
+bool kind_parse(struct nz_bytes text, enum nz_kind *out);
 
 /* What a run of text holds. */
 struct text_class {

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A schema as JSON:
- *   {"engine": "sqlite", "tables": [{"columns": [{"kind": "decimal(2)", "name": "price",
+ *   {"engine": "sqlite", "tables": [{"columns": [{"kind": "decimal", "name": "price",
  *   "nullable": true, "type": "DECIMAL(10,2)"}], "ddl": ["CREATE TABLE …"], "key": ["id"],
  *   "name": "shop"}], "ddl": […], "order": […], "sequences": [{"name": "shop", "value": "7"}]}
- * ddl and order of the schema are absent where they are empty. The kind of a decimal holds its scale.
+ * ddl and order of the schema are absent where they are empty. A decimal's scale is in its type.
  */
-#include <stdio.h>
-
 #include "record/internal.h"
-
-#define DECIMAL_MAX_SCALE 15
 
 static const char *const kind_names[] = {
 	[NZ_KIND_INT] = "int",         [NZ_KIND_TEXT] = "text",     [NZ_KIND_BYTES] = "bytes",
@@ -18,31 +14,12 @@ static const char *const kind_names[] = {
 	[NZ_KIND_NUMERIC] = "numeric",
 };
 
-void kind_print(const struct nz_column *column, char out[KIND_CHARS])
+bool kind_parse(struct nz_bytes text, enum nz_kind *out)
 {
-	if (column->kind == NZ_KIND_DECIMAL)
-		(void)snprintf(out, KIND_CHARS, "decimal(%u)", (unsigned)column->scale);
-	else
-		(void)snprintf(out, KIND_CHARS, "%s", kind_names[column->kind]);
-}
-
-bool kind_parse(struct nz_bytes text, struct nz_column *out)
-{
-	char name[KIND_CHARS];
-
 	for (int kind = NZ_KIND_INT; kind <= NZ_KIND_NUMERIC; kind++) {
-		const unsigned scales = kind == NZ_KIND_DECIMAL ? DECIMAL_MAX_SCALE : 0;
-
-		for (unsigned scale = 0; scale <= scales; scale++) {
-			const struct nz_column column = {.kind = (enum nz_kind)kind,
-			                                 .scale = (uint8_t)scale};
-
-			kind_print(&column, name);
-			if (nz_bytes_equal(text, nz_bytes_str(name))) {
-				out->kind = column.kind;
-				out->scale = column.scale;
-				return true;
-			}
+		if (nz_bytes_equal(text, nz_bytes_str(kind_names[kind]))) {
+			*out = (enum nz_kind)kind;
+			return true;
 		}
 	}
 	return false;
@@ -60,13 +37,11 @@ static struct nz_json *texts_to_json(char *const *texts, size_t count, struct nz
 static struct nz_json *column_to_json(const struct nz_column *column, struct nz_json_doc *doc)
 {
 	struct nz_json *json = nz_json_make_object(doc);
-	char kind[KIND_CHARS];
 
-	kind_print(column, kind);
 	nz_json_set_str(doc, json, "name", column->name);
 	nz_json_set_str(doc, json, "type", column->type);
 	nz_json_set(doc, json, "nullable", nz_json_make_bool(doc, column->nullable));
-	nz_json_set_str(doc, json, "kind", kind);
+	nz_json_set_str(doc, json, "kind", kind_names[column->kind]);
 	return json;
 }
 

@@ -71,7 +71,6 @@ static enum nz_status read_column(struct reader *r, const struct nz_json *json, 
 	static const char *const members[] = {"name", "type", "nullable", "kind", NULL};
 	const struct nz_json *nullable = nz_json_get(json, "nullable");
 	struct nz_bytes kind;
-	uint8_t scale;
 
 	if (!nz_json_is(json, NZ_JSON_OBJECT))
 		return nz_fail(r->err, NZ_MALFORMED, "schema: a column is not an object");
@@ -82,13 +81,14 @@ static enum nz_status read_column(struct reader *r, const struct nz_json *json, 
 	if (!nz_json_is(nullable, NZ_JSON_BOOL))
 		return nz_fail(r->err, NZ_MALFORMED, "schema: nullable is not a boolean");
 	out->nullable = nz_json_bool(nullable);
-	if (!kind_parse(kind, out))
+	if (!kind_parse(kind, &out->kind))
 		return nz_fail(r->err, NZ_MALFORMED, "schema: column %s has an unknown kind",
 		               out->name);
-	if (!sqlite)
+	const enum nz_kind own = nz_kind_of_sqlite_type(out->type, &out->scale);
+	if (!sqlite && out->kind != NZ_KIND_DECIMAL)
 		return NZ_OK;
 	/* The replica works the kind out of the type: another one would give it other roots. */
-	if (nz_kind_of_sqlite_type(out->type, &scale) != out->kind || scale != out->scale)
+	if (own != out->kind)
 		return nz_fail(r->err, NZ_MALFORMED, "schema: column %s has not the kind of its type",
 		               out->name);
 	out->as_text = nz_type_is_numeric_text(out->type);

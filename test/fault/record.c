@@ -16,7 +16,7 @@
 	"[{\"kind\":\"int\",\"name\":\"id\",\"nullable\":false,\"type\":\"INTEGER\"},"           \
 	"{\"kind\":\"text\",\"name\":\"t\",\"nullable\":false,\"type\":\"TEXT\"},"                \
 	"{\"kind\":\"bytes\",\"name\":\"b\",\"nullable\":true,\"type\":\"BLOB\"},"               \
-	"{\"kind\":\"decimal(2)\",\"name\":\"d\",\"nullable\":true,\"type\":\"DECIMAL(10,2)\"}]"
+	"{\"kind\":\"decimal\",\"name\":\"d\",\"nullable\":true,\"type\":\"DECIMAL(10,2)\"}]"
 #define SCHEMA                                                                                   \
 	"{\"ddl\":[\"CREATE VIEW v\"],\"engine\":\"sqlite\",\"order\":[2,0,1],"                  \
 	"\"sequences\":[{\"name\":\"a\",\"value\":\"9\"}],\"tables\":["                          \

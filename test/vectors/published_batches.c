@@ -66,7 +66,7 @@ static const char small_schema[] =
 	"{\"name\":\"item\",\"columns\":["
 	"{\"name\":\"id\",\"type\":\"INTEGER\",\"nullable\":false,\"kind\":\"int\"},"
 	"{\"name\":\"name\",\"type\":\"TEXT\",\"nullable\":false,\"kind\":\"text\"},"
-	"{\"name\":\"price\",\"type\":\"DECIMAL(10,2)\",\"nullable\":true,\"kind\":\"decimal(2)\"},"
+	"{\"name\":\"price\",\"type\":\"DECIMAL(10,2)\",\"nullable\":true,\"kind\":\"decimal\"},"
 	"{\"name\":\"photo\",\"type\":\"BLOB\",\"nullable\":true,\"kind\":\"bytes\"}],"
 	"\"key\":[\"id\"],\"ddl\":[\"CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT NOT NULL, "
 	"price DECIMAL(10,2), photo BLOB)\"]},"
