@@ -165,6 +165,11 @@ static enum nz_status reload(struct file_guard *self, int64_t now, struct nz_err
 		return nz_fail_code(err, NZ_IO, errno, "cannot open %s: %m", self->path);
 	if (fstat(self->fd, &st) != 0)
 		return nz_fail_code(err, NZ_IO, errno, "cannot look at %s: %m", self->path);
+	/*
+	 * Whoever renamed it may have been killed before the folder was synced; and a record is worth
+	 * nothing in a file that a power cut takes away again.
+	 */
+	NZ_TRY(nz_replay_log_sync_folder(self->path, err));
 	/* The header came with a rename: it is there whole, or this is not our file. */
 	if (!S_ISREG(st.st_mode) || st.st_size < NZ_REPLAY_CELL_BYTES)
 		return damaged(self, err);

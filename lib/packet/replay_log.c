@@ -132,7 +132,7 @@ static enum nz_status write_content(const struct nz_crypto *crypto, int fd,
 	return NZ_OK;
 }
 
-static enum nz_status sync_folder(const char *path, struct nz_error *err)
+enum nz_status nz_replay_log_sync_folder(const char *path, struct nz_error *err)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder NZ_CLEANUP(nz_free_str) =
@@ -171,5 +171,5 @@ enum nz_status nz_replay_log_write(const struct nz_crypto *crypto, const char *p
 		unlink(temporary);
 		return status;
 	}
-	return sync_folder(path, err);
+	return nz_replay_log_sync_folder(path, err);
 }

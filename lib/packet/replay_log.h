@@ -39,6 +39,8 @@ enum nz_status nz_replay_log_read_record(const struct nz_crypto *crypto,
 enum nz_status nz_replay_log_write(const struct nz_crypto *crypto, const char *path,
                                    const struct nz_replay_table *table,
                                    struct nz_error *err) NZ_MUST_USE;
+/* Makes the names in path's folder durable. NZ_IO. */
+enum nz_status nz_replay_log_sync_folder(const char *path, struct nz_error *err) NZ_MUST_USE;
 
 #pragma GCC visibility pop
 
