@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <openssl/crypto.h>
@@ -242,6 +244,18 @@ void fault_folder(char out[FAULT_FOLDER_CHARS])
 	assert_non_null(mkdtemp(out));
 }
 
+void fault_empty_folder(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			assert_int_equal(unlinkat(dirfd(dir), entry->d_name, 0), 0);
+	(void)closedir(dir);
+}
+
 /* ---- the loop ---- */
 
 /*
@@ -266,15 +280,25 @@ static bool tells_a_fault(const struct run *run, enum nz_status status)
 		return status == NZ_NO_MEMORY;
 	case FAULT_CRYPTO:
 		return status == NZ_CRYPTO || status == NZ_NO_MEMORY;
-	default:
+	case FAULT_OPENSSL:
 		return status == NZ_OK || status == NZ_NO_MEMORY || status == NZ_CRYPTO ||
 		       (run->refusals >> status & 1) != 0;
+	case FAULT_FILE:
+		return status == NZ_IO;
+	case FAULT_SQLITE_MEMORY:
+		return status == NZ_OK || status == NZ_NO_MEMORY ||
+		       (run->refusals >> status & 1) != 0;
+	case FAULT_SQLITE_FILE:
+		return status == NZ_OK || status == NZ_IO || (run->refusals >> status & 1) != 0;
+	default:
+		return false;
 	}
 }
 
 static void fail_run(const struct run *run, const char *what)
 {
-	static const char *const sources[FAULT_SOURCES] = {"malloc", "OpenSSL", "crypto call"};
+	static const char *const sources[] = {"malloc",      "OpenSSL",       "crypto call",
+	                                      "system call", "SQLite malloc", "SQLite file"};
 
 	fail_msg("%s: %s %u%s: %s", run->name, sources[run->source], run->number,
 	         run->lasting ? " and all after it" : "", what);

@@ -18,6 +18,9 @@ enum fault_source {
 	FAULT_OPENSSL, /* OpenSSL's own allocations */
 	FAULT_CRYPTO,  /* calls of the adapter that fault_crypto() gives */
 	FAULT_SOURCES,
+	FAULT_FILE = FAULT_SOURCES, /* system calls that change files: file_calls.c */
+	FAULT_SQLITE_MEMORY,        /* SQLite's own allocations: sqlite_calls.c */
+	FAULT_SQLITE_FILE,          /* its reads, writes, syncs and opens, likewise */
 };
 
 /* The first thing in main: OpenSSL takes an allocator only before it has allocated anything. */
@@ -40,16 +43,16 @@ typedef enum nz_status (*fault_scenario)(struct nz_error *err);
  * and all after it; and once more without a fault. Of OpenSSL's allocations, which run to thousands,
  * one alone fails each time, and past the 100th not each.
  *
- * A fault that is met must be told by its status: NZ_NO_MEMORY, or NZ_CRYPTO from what OpenSSL did.
- * OpenSSL alone may get over one and succeed.
+ * A fault that is met must be told by its status: NZ_NO_MEMORY, NZ_CRYPTO from what OpenSSL did,
+ * NZ_IO from files. Only OpenSSL and SQLite may get over one and succeed.
  */
 void fault_each_named(enum fault_source source, fault_scenario scenario, unsigned refusals,
                       const char *name);
 #define FAULT_EACH(source, scenario) fault_each_named(source, scenario, 0, #scenario)
 /*
- * For what refuses when OpenSSL does not say why it failed: a tag or signature that could not be
- * checked for want of memory, of which OpenSSL's error queue may know nothing. refusals: a sum of
- * FAULT_BIT(status).
+ * For what refuses when OpenSSL or SQLite do not say why they failed: a tag or signature that could
+ * not be checked for want of memory, of which OpenSSL's error queue may know nothing. refusals: a
+ * sum of FAULT_BIT(status).
  */
 #define FAULT_BIT(status) (1u << (status))
 #define FAULT_EACH_OR(source, scenario, refusals) \
@@ -69,6 +72,8 @@ static inline enum nz_status fault_off_with(enum nz_status status)
 /* A folder of the test's own, in memory where there is room: a thousand fsyncs cost nothing there. */
 #define FAULT_FOLDER_CHARS 32
 void fault_folder(char out[FAULT_FOLDER_CHARS]);
+/* Removes the files in it, whatever their names. */
+void fault_empty_folder(const char *folder);
 
 /* Whether the call about to be made has to fail; for sources outside this file. */
 bool fault_due(enum fault_source source);
