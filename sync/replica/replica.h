@@ -103,7 +103,9 @@ struct nz_replica_ops {
 	                        const struct nz_bytes *records, size_t count, struct nz_error *err);
 	/*
 	 * Everything is held or staged: makes it visible at once with the checkpoint. changed: rows put
-	 * or removed. NZ_BUSY when readers or writers hold the replica too long (staging is kept).
+	 * or removed. NZ_BUSY when readers or writers hold the replica too long, or somebody wrote to it
+	 * since the plan (staging is kept: try again, from begin on). NZ_REFUSED when things that are not
+	 * nz's appeared in its place meanwhile.
 	 */
 	enum nz_status (*publish)(struct nz_replica *replica, const char *certificate, int64_t now,
 	                          uint64_t *changed, struct nz_error *err);
@@ -113,7 +115,11 @@ struct nz_replica_ops {
 	/* After a mismatch: nothing received stays. */
 	enum nz_status (*discard)(struct nz_replica *replica, struct nz_error *err);
 
-	/* ---- repair of single rows, one transaction; removals first ---- */
+	/*
+	 * ---- repair of single rows, one transaction, carried out by repair_end; removals first, in
+	 * whatever order they are given. Rows are addressed as the last read gave them: NZ_BUSY when
+	 * somebody wrote since. Begun inside a read, it ends that read, too. ----
+	 */
 	enum nz_status (*repair_begin)(struct nz_replica *replica, struct nz_error *err);
 	enum nz_status (*repair_remove)(struct nz_replica *replica, size_t table, int64_t rowid,
 	                                struct nz_bytes record, struct nz_error *err);
@@ -121,10 +127,16 @@ struct nz_replica_ops {
 	                             struct nz_error *err);
 	/* commit false rolls back. */
 	enum nz_status (*repair_end)(struct nz_replica *replica, bool commit, struct nz_error *err);
-	/* Records that all rows were verified against the checkpoint just now (see unchanged). */
+	/*
+	 * Records that the rows of the last read were verified against the checkpoint (see unchanged).
+	 * NZ_OK with nothing recorded when somebody wrote since that read began.
+	 */
 	enum nz_status (*mark_verified)(struct nz_replica *replica, struct nz_error *err);
 
-	/* The last failed sync, for `nz status`: kept outside the dataset. Empty message: cleared. */
+	/*
+	 * The last failed sync, for `nz status`: kept outside the dataset. Empty message: cleared, or
+	 * none (with at 0).
+	 */
 	enum nz_status (*note_error)(struct nz_replica *replica, int64_t at, const char *message,
 	                             struct nz_error *err);
 	enum nz_status (*last_error)(struct nz_replica *replica, int64_t *at, struct nz_buffer *message,
