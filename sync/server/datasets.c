@@ -3,13 +3,12 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "server/http.h"
-#include "server/indexer.h"
+#include "server/refresh.h"
 
-#define BUILDER_WAIT_MS 100     /* while another process builds */
 #define ASKER_LIFE_MS (600 * 1000) /* who does not come back for so long asks anew */
+#define PARKED_S 90 /* a held snapshot waits so long to be fetched: clients come back within 64 s */
 
 struct nz_dataset_waiter {
 	struct nz_dataset_waiter *next;
@@ -23,20 +22,6 @@ struct nz_dataset_waiter {
 	void *context;
 };
 
-/* One refresh: it goes to an indexer and comes back with an index or a refusal. */
-struct refresh {
-	struct nz_job job;
-	struct nz_server *server;
-	struct nz_dataset_slot *slot;
-	bool hold; /* keeps its snapshot, for the first waiter that asked for one */
-	char name[NZ_DATASET_NAME_MAX_BYTES + 1];
-	int64_t started_ms, wait_ms;
-	struct nz_index *known; /* the one before, if any: taken again where it still holds */
-	struct nz_index *index;
-	struct nz_source *held;
-	struct nz_refusal refusal;
-};
-
 struct nz_dataset_slot {
 	struct nz_dataset_slot *next;
 	struct nz_server *server;
@@ -45,94 +30,14 @@ struct nz_dataset_slot {
 	int64_t fresh_ms;       /* when that one began */
 	bool running;
 	struct nz_dataset_waiter *waiters;
+	/* A snapshot that was made for a node which had been told to come back. */
+	struct {
+		char node_id[NZ_NODE_ID_MAX_BYTES + 1];
+		struct nz_index *index;
+		struct nz_source *held; /* NULL: none is parked */
+		struct event *expiry;
+	} parked;
 };
-
-/* ---- on an indexer ---- */
-
-static enum nz_status go_on(void *context, uint64_t records, uint64_t bytes)
-{
-	const struct nz_worker *worker = context;
-
-	(void)records, (void)bytes;
-	return atomic_load(worker->stopping) ? NZ_CANCELLED : NZ_OK;
-}
-
-static enum nz_status refresh_once(struct refresh *r, struct nz_worker *worker,
-                                   struct nz_dataset *dataset, struct nz_error *err)
-{
-	if (r->hold)
-		return nz_indexer_hold(worker->state, worker->crypto, r->name, go_on, worker,
-		                       dataset, &r->held, err);
-	return nz_indexer_refresh(worker->state, worker->crypto, r->name, false, go_on, worker,
-	                          dataset, err);
-}
-
-/* Another process may be building: it is waited for a while. */
-static enum nz_status refresh_patiently(struct refresh *r, struct nz_worker *worker,
-                                        struct nz_dataset *dataset, struct nz_error *err)
-{
-	const struct timespec pause = {.tv_nsec = BUILDER_WAIT_MS * 1000000L};
-	const int64_t until = nz_clock_monotonic_ms() + r->wait_ms;
-
-	for (;;) {
-		const enum nz_status status = refresh_once(r, worker, dataset, err);
-
-		if (status != NZ_BUSY || nz_clock_monotonic_ms() >= until ||
-		    atomic_load(worker->stopping))
-			return status;
-		nanosleep(&pause, NULL);
-	}
-}
-
-static bool same_epoch(const struct nz_index *index, const struct nz_dataset *dataset)
-{
-	return index != NULL && index->dataset.epoch == dataset->epoch &&
-	       strcmp(index->dataset.lineage, dataset->lineage) == 0 &&
-	       memcmp(&index->dataset.root, &dataset->root, sizeof dataset->root) == 0 &&
-	       memcmp(&index->dataset.version, &dataset->version, sizeof dataset->version) == 0;
-}
-
-static enum nz_status refresh(struct refresh *r, struct nz_worker *worker, struct nz_error *err)
-{
-	struct nz_dataset dataset NZ_CLEANUP(nz_dataset_clear) = {{0}};
-
-	NZ_TRY(refresh_patiently(r, worker, &dataset, err));
-	if (same_epoch(r->known, &dataset)) {
-		r->index = nz_index_keep(r->known);
-		return NZ_OK;
-	}
-	const enum nz_status status = nz_index_load(worker, &dataset, &r->index, err);
-
-	return status == NZ_NOT_FOUND ? NZ_BUSY : status; /* another builder was quicker */
-}
-
-static void run_refresh(struct nz_job *job, struct nz_worker *worker)
-{
-	struct refresh *r = (struct refresh *)(void *)job;
-	struct nz_dataset dataset NZ_CLEANUP(nz_dataset_clear) = {{0}};
-	struct nz_error err = {0};
-
-	r->started_ms = nz_clock_monotonic_ms();
-	const enum nz_status known =
-		worker->state->ops->dataset_get(worker->state, r->name, &dataset, &err);
-
-	if (known == NZ_NOT_FOUND) {
-		nz_refuse(&r->refusal, NZ_API_DATASET, "no such dataset");
-		return;
-	}
-	if (known != NZ_OK) {
-		nz_refuse_fault(&r->refusal, known, &err, false);
-		return;
-	}
-	const enum nz_status status = refresh(r, worker, &err);
-
-	if (status != NZ_OK)
-		nz_refuse_fault(&r->refusal, status, &err, true);
-	if (status != NZ_OK && r->held != NULL) {
-		r->held->ops->end(r->held);
-		nz_source_close(&r->held);
-	}
-}
 
 /* ---- on the event loop ---- */
 
@@ -190,13 +95,73 @@ static void answer(struct nz_dataset_waiter *waiter, struct nz_index *index,
 
 static void start_next(struct nz_dataset_slot *slot);
 
+/* ---- snapshots that wait for their node ---- */
+
+static void unpark(struct nz_dataset_slot *slot)
+{
+	if (slot->parked.expiry != NULL)
+		event_del(slot->parked.expiry);
+	nz_session_let_go(slot->server, slot->parked.held);
+	slot->parked.held = NULL;
+	nz_index_release(&slot->parked.index);
+}
+
+static void on_parked_expiry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	unpark(arg);
+}
+
+/* Takes over what the refresh holds. One a dataset: an older one goes. */
+static void park(struct nz_dataset_slot *slot, struct nz_refresh *r)
+{
+	const int64_t snapshot_s = slot->server->settings.snapshot_s;
+	const struct timeval life = {.tv_sec = (time_t)(snapshot_s < PARKED_S ? snapshot_s
+	                                                                      : PARKED_S)};
+
+	unpark(slot);
+	if (slot->parked.expiry == NULL)
+		slot->parked.expiry = evtimer_new(slot->server->base, on_parked_expiry, slot);
+	memcpy(slot->parked.node_id, r->node_id, sizeof slot->parked.node_id);
+	slot->parked.index = nz_index_keep(r->index);
+	slot->parked.held = r->held;
+	r->held = NULL;
+	if (slot->server->stopping || slot->parked.expiry == NULL ||
+	    event_add(slot->parked.expiry, &life) != 0)
+		unpark(slot);
+}
+
+static bool is_parked_for(const struct nz_dataset_slot *slot, const char *node_id)
+{
+	return slot->parked.held != NULL && strcmp(slot->parked.node_id, node_id) == 0;
+}
+
+static void serve_parked(struct nz_dataset_waiter *waiter)
+{
+	struct nz_dataset_slot *slot = waiter->slot;
+	struct nz_index *index = slot->parked.index;
+	struct nz_source *held = slot->parked.held;
+
+	event_del(slot->parked.expiry);
+	slot->parked.held = NULL;
+	slot->parked.index = NULL;
+	answer(waiter, index, held, NULL);
+	nz_index_release(&index);
+}
+
+/* ---- the waiters ---- */
+
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct nz_dataset_waiter *waiter = arg;
 	struct nz_refusal refusal = {0};
 
 	(void)fd, (void)what;
-	if (waiter->served) {
+	if (waiter->served && waiter->hold && is_parked_for(waiter->slot, waiter->node_id)) {
+		serve_parked(waiter);
+		return;
+	}
+	if (waiter->served && !waiter->hold) {
 		answer(waiter, waiter->slot->index, NULL, NULL);
 		return;
 	}
@@ -208,7 +173,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 static void done_refresh(struct nz_job *job)
 {
-	struct refresh *r = (struct refresh *)(void *)job;
+	struct nz_refresh *r = (struct nz_refresh *)(void *)job;
 	struct nz_dataset_slot *slot = r->slot;
 	struct nz_dataset_waiter *next;
 
@@ -222,16 +187,16 @@ static void done_refresh(struct nz_job *job)
 		next = w->next;
 		if (w->served || w->hold != r->hold || r->started_ms < w->asked_ms)
 			continue;
+		if (w->hold && strcmp(w->node_id, r->node_id) != 0)
+			continue;
 		answer(w, r->index, r->held, r->index != NULL ? NULL : &r->refusal);
 		if (r->held != NULL) { /* one snapshot serves one session */
 			r->held = NULL;
 			break;
 		}
 	}
-	if (r->held != NULL) { /* who asked for it has given up */
-		r->held->ops->end(r->held);
-		nz_source_close(&r->held);
-	}
+	if (r->held != NULL) /* who asked for it was told to come back */
+		park(slot, r);
 	nz_index_release(&r->index);
 	nz_index_release(&r->known);
 	free(r);
@@ -242,17 +207,22 @@ static void done_refresh(struct nz_job *job)
 static void start_next(struct nz_dataset_slot *slot)
 {
 	struct nz_server *server = slot->server;
-	struct refresh *r;
+	struct nz_refresh *r;
 
-	if (slot->running || slot->waiters == NULL || server->stopping)
+	struct nz_dataset_waiter *first = slot->waiters;
+
+	while (first != NULL && first->served)
+		first = first->next;
+	if (slot->running || first == NULL || server->stopping)
 		return;
 	r = calloc(1, sizeof *r);
 	if (r == NULL)
 		return; /* the waiters' deadlines answer them */
-	r->job = (struct nz_job){.run = run_refresh, .done = done_refresh};
+	r->job = (struct nz_job){.run = nz_refresh_run, .done = done_refresh};
 	r->server = server;
 	r->slot = slot;
-	r->hold = slot->waiters->hold;
+	r->hold = first->hold;
+	memcpy(r->node_id, first->node_id, sizeof r->node_id);
 	r->wait_ms = server->settings.open_wait_s * 1000;
 	r->known = slot->index != NULL ? nz_index_keep(slot->index) : NULL;
 	memcpy(r->name, slot->name, sizeof r->name);
@@ -300,8 +270,9 @@ enum nz_status nz_datasets_want(struct nz_server *server, const char *name, cons
 		;
 	*last = waiter;
 	/* Who came back for it is served with what was made meanwhile, however fast the source moves. */
-	waiter->served = !hold && waiter->asked_ms < now_ms && slot->index != NULL &&
-	                 slot->fresh_ms >= waiter->asked_ms;
+	waiter->served = hold ? is_parked_for(slot, node_id)
+	                      : waiter->asked_ms < now_ms && slot->index != NULL &&
+	                                slot->fresh_ms >= waiter->asked_ms;
 	if (waiter->served)
 		wait.tv_sec = 0;
 	event_add(waiter->deadline, &wait);
@@ -320,6 +291,9 @@ void nz_datasets_clear(struct nz_datasets *datasets)
 		next = slot->next;
 		while (slot->waiters != NULL)
 			answer(slot->waiters, NULL, NULL, &refusal);
+		unpark(slot);
+		if (slot->parked.expiry != NULL)
+			event_free(slot->parked.expiry);
 		nz_index_release(&slot->index);
 		free(slot);
 	}

@@ -6,7 +6,8 @@
  * have missed a write, so it asks for another; but one refresh a dataset runs at a time, and all who
  * ask meanwhile share the next. Whoever waits too long is told to come back (3001) while the work
  * goes on; when he does, a refresh that began after his *first* asking will do, else a source that
- * changes all the time would turn him away for ever.
+ * changes all the time would turn him away for ever. A snapshot that was to be held for him is kept
+ * until he is back, too.
  */
 #ifndef NZ_SERVER_DATASETS_H
 #define NZ_SERVER_DATASETS_H

@@ -236,6 +236,27 @@ P
   [ "$(sed -n 2,3p "$WORK/told" | tr '\n' ' ')" = 'READY=1 STOPPING=1 ' ]
 }
 
+@test "an open that would wait too long is told to come back, and is served when it does" {
+  sqlite3 "$WORK/src.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
+    INSERT INTO note SELECT i, hex(randomblob(40)) FROM n"
+  platform_setup shop "sqlite:$WORK/src.db"
+  platform_serve --open-wait 0
+  run "$NZ" sync "$URL/shop" "sqlite:$WORK/r.db" "${TRUST[@]}"
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [ "$(logged '"error_code":3001')" -ge 1 ]
+  # A source that is written all the time is served too.
+  sqlite3 "$WORK/src.db" 'PRAGMA journal_mode = wal'
+  (while sleep 0.2; do
+    sqlite3 "$WORK/src.db" "PRAGMA busy_timeout=2000; UPDATE customer SET name = name || 'x' WHERE id % 97 = abs(random() % 97)"
+  done) >/dev/null 2>&1 3>&- &
+  local writer=$!
+  run timeout 100 "$NZ" sync "$URL/shop" "sqlite:$WORK/r.db" "${TRUST[@]}"
+  kill "$writer"
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
 @test "too many sessions of a node: 3001 with retry_after" {
   needs_node
   platform_setup shop "sqlite:$WORK/src.db"
