@@ -2,10 +2,6 @@
 /* nz verify: a replica's rows against its checkpoint, or row by row against the platform. */
 #include "remote.h"
 
-#include <stdio.h>
-
-#define LISTED_MAX NZ_CHECK_MAX_ROWS
-
 /* What was found, gathered for --json, printed at once otherwise. */
 struct report {
 	const struct nz_args *args;
@@ -94,7 +90,10 @@ static enum nz_status result_json(struct report *report, const struct nz_check_r
 	struct nz_json_doc *doc = report->doc;
 	struct nz_json *json = nz_json_make_object(doc);
 
-	nz_json_set_hex(doc, json, "root", nz_bytes_of(r->root.bytes, NZ_SHA256_BYTES));
+	if (r->root_known)
+		nz_json_set_hex(doc, json, "root", nz_bytes_of(r->root.bytes, NZ_SHA256_BYTES));
+	else
+		nz_json_set(doc, json, "root", nz_json_make_null(doc));
 	nz_json_set_hex(doc, json, "expected_root",
 			nz_bytes_of(r->expected_root.bytes, NZ_SHA256_BYTES));
 	nz_json_set_int(doc, json, "epoch", r->epoch);
@@ -136,10 +135,13 @@ static enum nz_status result_text(const struct report *report, const struct nz_c
 		    out, "verified %s epoch %lld root %s %llu records %llu tables %s\n", r->dataset,
 		    (long long)r->epoch, root, (unsigned long long)r->records,
 		    (unsigned long long)r->tables, size);
-	return nz_buffer_appendf(out, "differs %s epoch %lld root %s expected %s: %llu %s\n",
-				 r->dataset, (long long)r->epoch, root, expected,
-				 (unsigned long long)r->differing,
-				 report->remote_used ? "rows" : "batches");
+	NZ_TRY(nz_buffer_appendf(out, "differs %s epoch %lld root %s expected %s: ", r->dataset,
+				 (long long)r->epoch, r->root_known ? root : "unknown", expected));
+	if (r->fault[0] == '\0' || r->differing > 0)
+		NZ_TRY(nz_buffer_appendf(out, "%llu %s%s", (unsigned long long)r->differing,
+					 report->remote_used ? "rows" : "batches",
+					 r->fault[0] != '\0' ? "; " : ""));
+	return nz_buffer_appendf(out, "%s\n", r->fault);
 }
 
 static int finish(struct report *report, const struct nz_check_result *result)
@@ -161,11 +163,7 @@ static int finish(struct report *report, const struct nz_check_result *result)
 		err.status = status;
 		return nz_cli_fail(args, &err, NZ_EXIT_FAILED);
 	}
-	if (result->matches)
-		return NZ_EXIT_OK;
-	if (!args->json && result->fault[0] != '\0')
-		fprintf(stderr, "nz: %s\n", result->fault);
-	return NZ_EXIT_DIFFERS;
+	return result->matches ? NZ_EXIT_OK : NZ_EXIT_DIFFERS;
 }
 
 /* A failure that comes from the platform has its code; the others are this machine's. */

@@ -137,9 +137,16 @@ enum nz_status check_root(struct check *check, struct nz_error *err)
 	NZ_TRY(check_ranges(check, &ranges));
 	NZ_TRY(nz_replica_root(&ranges, &found, err));
 	check->result.root = found.root;
+	check->result.root_known = true;
 	check->result.records = found.records;
 	check->result.bytes = found.bytes;
 	return NZ_OK;
+}
+
+bool check_fault_explains(const struct check *check, enum nz_status status)
+{
+	return check->result.fault[0] != '\0' &&
+	       (status == NZ_DATABASE || status == NZ_NOT_FOUND || status == NZ_MISMATCH);
 }
 
 /* ---- alone ---- */
@@ -238,8 +245,7 @@ enum nz_status nz_check_replica(const struct nz_crypto *crypto, const char *repl
 
 	NZ_TRY(check_begin(&check, replica_uri, true, 0, err));
 	const enum nz_status status = check_rows(&check, err);
-	/* A table that is gone cannot be read: the schema's fault says more than that. */
-	if (status != NZ_OK && (status == NZ_CANCELLED || check.result.fault[0] == '\0'))
+	if (status != NZ_OK && !check_fault_explains(&check, status))
 		return status;
 	*result = check.result;
 	return NZ_OK;

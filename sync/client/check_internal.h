@@ -46,6 +46,9 @@ enum nz_status check_manifest(struct check *check, struct nz_entries *entries, c
 /* The root of the rows by their own cut, into result. */
 enum nz_status check_root(struct check *check, struct nz_error *err) NZ_MUST_USE;
 
+/* A table that is gone cannot be read: then the schema's fault, which is known, says more. */
+bool check_fault_explains(const struct check *check, enum nz_status status);
+
 /* Rows to be removed from the replica, and rows to be put: what a repair does. */
 struct check_row_head {
 	uint64_t table;

@@ -136,9 +136,26 @@ static enum nz_status read_rows(struct remote *remote, struct nz_error *err)
 	NZ_TRY(check_manifest(check, &entries, on_difference, err));
 	if (check->difference_count == 0) {
 		check->result.root = remote->statement.merkle_root;
+		check->result.root_known = true;
 		return NZ_OK;
 	}
 	return check_root(check, err);
+}
+
+/* At least so many rows differ: known before any of them is asked for. */
+static uint64_t least_rows(const struct check *check)
+{
+	uint64_t rows = 0;
+
+	for (size_t i = 0; i < check->difference_count; i++) {
+		const uint64_t expected = check->differences[i].entry.count;
+		const uint64_t found = check->differences[i].found.count;
+
+		rows += expected == found  ? 1
+			: expected > found ? expected - found
+					   : found - expected;
+	}
+	return rows;
 }
 
 /* Names the rows of every difference. A session that ends on the way is renewed once a batch. */
@@ -146,6 +163,8 @@ static enum nz_status compare_rows(struct remote *remote, struct nz_error *err)
 {
 	struct check *check = &remote->check;
 
+	if (least_rows(check) > NZ_CHECK_MAX_ROWS)
+		return compare_too_many(err);
 	for (size_t i = 0; i < check->difference_count; i++) {
 		struct check_difference difference = check->differences[i];
 
@@ -270,8 +289,9 @@ enum nz_status nz_check_against(const struct nz_client *client, const char *repl
 	NZ_TRY(check_begin(&remote.check, replica_uri, !options->repair, client->record_max_bytes,
 			   err));
 	const enum nz_status status = check_all(&remote, err);
-	/* A table that is gone cannot be read: the schema's fault says more than that. */
-	if (status != NZ_OK && (remote.check.result.fault[0] == '\0' || status != NZ_DATABASE))
+	/* The platform's own failures have a code. */
+	const bool local = err == NULL || err->code < 1001;
+	if (status != NZ_OK && !(local && check_fault_explains(&remote.check, status)))
 		return status;
 	if (remote.session != NULL) {
 		remote.check.result.received_bytes += nz_https_received(remote.session->http);

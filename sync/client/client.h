@@ -98,6 +98,7 @@ struct nz_check_result {
 	int64_t epoch;
 	struct nz_hash expected_root;	 /* the checkpoint's, or with a platform its current one */
 	struct nz_hash root;		 /* recomputed from the replica's rows */
+	bool root_known;		 /* false where a fault kept them from being read */
 	uint64_t records, tables, bytes; /* as found */
 	uint64_t differing;		 /* batches; with a platform: rows */
 	bool matches;

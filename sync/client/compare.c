@@ -114,7 +114,7 @@ static bool take_leaf(struct comparison *c, const struct nz_hash *leaf)
 	return false;
 }
 
-static enum nz_status too_many(struct nz_error *err)
+enum nz_status compare_too_many(struct nz_error *err)
 {
 	return nz_fail_code(err, NZ_LIMIT, NZ_API_ROOT_MISMATCH,
 			    "more than %d rows differ: run 'nz sync', which replaces whole batches",
@@ -133,7 +133,7 @@ static enum nz_status match_row(struct comparison *c, struct nz_hasher *hasher,
 	if (take_leaf(c, &leaf))
 		return NZ_OK;
 	if (check->result.differing + c->ours.count >= NZ_CHECK_MAX_ROWS)
-		return too_many(err);
+		return compare_too_many(err);
 	NZ_TRY(key_list_add(&c->ours, row->key));
 	if (c->repair->removals == NULL)
 		return NZ_OK;
@@ -198,7 +198,7 @@ static enum nz_status fetch_missing(struct comparison *c, struct nz_client_sessi
 		    (i + 1 == entry->count && request.count > 0)) {
 			if (c->check->result.differing + c->theirs.count + request.count >
 			    NZ_CHECK_MAX_ROWS)
-				return too_many(err);
+				return compare_too_many(err);
 			NZ_TRY(nz_client_proof_records(session, c->check->schema, entry, c->leaves,
 						       &request, on_record, c, err));
 			request.count = 0;
@@ -267,7 +267,7 @@ enum nz_status compare_batch(struct check *check, struct nz_client_session *sess
 	    .repair = repair};
 
 	if (difference->found.count > (uint64_t)difference->entry.count + NZ_CHECK_MAX_ROWS)
-		return too_many(err);
+		return compare_too_many(err);
 	NZ_TRY(nz_client_proof_leaves(session, &difference->entry, &c.leaves, err));
 	NZ_TRY(sort_leaves(&c, err));
 	NZ_TRY(match_rows(&c, err));

@@ -19,4 +19,7 @@ enum nz_status compare_batch(struct check *check, struct nz_client_session *sess
 			     const struct check_difference *difference,
 			     const struct check_repair *repair, struct nz_error *err) NZ_MUST_USE;
 
+/* That failure of NZ_LIMIT. */
+enum nz_status compare_too_many(struct nz_error *err);
+
 #endif

@@ -74,7 +74,8 @@ static enum nz_status begin_batch(struct batch_stream *s, const struct nz_json *
 		return rejected(s, err, "a batch that is not the next one asked for");
 	if (s->fetch->stopped != NULL && s->fetch->stopped(s->fetch->stopped_context))
 		return nz_fail(err, NZ_CANCELLED, "stopped");
-	/* Keys live on for a while: at least one batch comes of every session, however slow it is. */
+	/* Keys live on for a while: at least one batch comes of every session, however slow it is.
+	 */
 	if (s->outcome->done > 0 && nz_client_session_rekey_due(s->session)) {
 		s->outcome->rekey = true;
 		return nz_fail(err, NZ_CANCELLED, "the session is to be renewed");
