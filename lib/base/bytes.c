@@ -80,15 +80,21 @@ enum nz_status nz_buffer_append_byte(struct nz_buffer *b, uint8_t byte)
 
 enum nz_status nz_buffer_appendf(struct nz_buffer *b, const char *format, ...)
 {
+	const size_t room = b->cap - b->len;
 	va_list args;
 	int len;
 
+	/* Into what room there is; where it was enough, that was all. */
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(room > 0 ? (char *)b->ptr + b->len : NULL, room, format, args);
 	va_end(args);
 	if (len < 0)
 		return NZ_INVALID;
 	NZ_TRY(nz_buffer_reserve(b, (size_t)len));
+	if ((size_t)len < room) {
+		b->len += (size_t)len;
+		return NZ_OK;
+	}
 	/* The NUL that vsnprintf writes is not content, so it does not count against max. */
 	NZ_TRY(grow(b, b->len + (size_t)len + 1));
 	va_start(args, format);

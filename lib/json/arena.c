@@ -5,7 +5,6 @@
 
 #define CHUNK_MIN 512
 #define CHUNK_MAX (size_t)(1024 * 1024)
-#define ALIGNMENT 8
 
 static struct nz_json_chunk *chunk_new(size_t size, struct nz_json_chunk *next)
 {
@@ -22,44 +21,27 @@ static struct nz_json_chunk *chunk_new(size_t size, struct nz_json_chunk *next)
 	return chunk;
 }
 
-void *nz_json_alloc(struct nz_json_doc *doc, size_t size)
+void *nz_json_alloc_chunk(struct nz_json_doc *doc, size_t size)
 {
 	struct nz_json_chunk *chunk = doc->chunk;
-	void *memory;
+	const size_t next = chunk->size < CHUNK_MAX / 2 ? chunk->size * 2 : CHUNK_MAX;
 
-	if (size > SIZE_MAX / 4)
+	chunk = chunk_new(next > size ? next : size, chunk);
+	if (chunk == NULL)
 		return NULL;
-	size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-	if (size > chunk->size - chunk->used) {
-		size_t next = chunk->size < CHUNK_MAX / 2 ? chunk->size * 2 : CHUNK_MAX;
-
-		chunk = chunk_new(next > size ? next : size, chunk);
-		if (chunk == NULL)
-			return NULL;
-		doc->chunk = chunk;
-	}
-	memory = chunk->data + chunk->used;
-	chunk->used += size;
-	return memory;
+	doc->chunk = chunk;
+	chunk->used = size;
+	return chunk->data;
 }
 
 void nz_json_trim(struct nz_json_doc *doc, const void *last, size_t used)
 {
 	const size_t start = (size_t)((const uint8_t *)last - doc->chunk->data);
 
-	used = (used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	used = (used + NZ_JSON_ALIGNMENT - 1) / NZ_JSON_ALIGNMENT * NZ_JSON_ALIGNMENT;
 	/* What is given back is still wiped with the chunk: it may hold a part of a secret. */
 	nz_wipe(doc->chunk->data + start + used, doc->chunk->used - start - used);
 	doc->chunk->used = start + used;
-}
-
-struct nz_json *nz_json_alloc_value(struct nz_json_doc *doc, enum nz_json_type type)
-{
-	struct nz_json *value = nz_json_alloc(doc, sizeof(*value));
-
-	if (value != NULL)
-		*value = (struct nz_json){.type = (uint8_t)type};
-	return value;
 }
 
 struct nz_json_doc *nz_json_doc_new(size_t size)

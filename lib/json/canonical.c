@@ -9,12 +9,18 @@ enum order { ORDER_CANONICAL, ORDER_RECEIVED };
 static enum nz_status print_value(const struct nz_json *value, enum order order, size_t depth,
                                   struct nz_buffer *out);
 
-/* Appends, most of the time without a call. */
-static inline enum nz_status put(struct nz_buffer *out, const void *ptr, size_t len)
+/* Whether len bytes more need no new memory. */
+static inline bool has_room(const struct nz_buffer *out, size_t len)
 {
 	const size_t top = out->max != 0 && out->max < out->cap ? out->max : out->cap;
 
-	if (out->len > top || len > top - out->len)
+	return out->len <= top && len <= top - out->len;
+}
+
+/* Appends, most of the time without a call. */
+static inline enum nz_status put(struct nz_buffer *out, const void *ptr, size_t len)
+{
+	if (!has_room(out, len))
 		return nz_buffer_append(out, ptr, len);
 	if (len > 0)
 		memcpy(out->ptr + out->len, ptr, len);
@@ -39,16 +45,27 @@ static enum nz_status print_escape(uint8_t c, struct nz_buffer *out)
 static enum nz_status print_string(const uint8_t *text, size_t len, struct nz_buffer *out)
 {
 	const uint8_t *const end = text + len;
+	const uint8_t *run = nz_json_plain_run(text, end);
 
+	/* The most of them: nothing to escape, and room. */
+	if (run == end && has_room(out, len + 2)) {
+		uint8_t *to = out->ptr + out->len;
+
+		*to++ = '"';
+		if (len > 0)
+			memcpy(to, text, len);
+		to[len] = '"';
+		out->len += len + 2;
+		return NZ_OK;
+	}
 	NZ_TRY(put(out, "\"", 1));
 	for (;;) {
-		const uint8_t *run = nz_json_plain_run(text, end);
-
 		NZ_TRY(put(out, text, (size_t)(run - text)));
 		if (run == end)
 			break;
 		NZ_TRY(print_escape(*run, out));
 		text = run + 1;
+		run = nz_json_plain_run(text, end);
 	}
 	return put(out, "\"", 1);
 }
@@ -57,6 +74,10 @@ static enum nz_status print_number(double value, struct nz_buffer *out)
 {
 	char text[NZ_NUMBER_CHARS];
 
+	if (has_room(out, sizeof(text))) {
+		out->len += nz_double_print(value, (char *)out->ptr + out->len);
+		return NZ_OK;
+	}
 	return put(out, text, nz_double_print(value, text));
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "internal.h"
+#include "source.h"
 
 #define INLINE_PENDING 64
 #define INLINE_FRAMES 16
@@ -205,6 +206,8 @@ static enum nz_status close_container(struct parser *p)
 	p->pending_count = frame->base;
 	p->depth--;
 	p->c.at++;
+	if (p->depth == 1)
+		p->doc->inner_end = (size_t)(p->c.at - p->c.begin);
 	return NZ_OK;
 }
 
@@ -253,6 +256,10 @@ static enum nz_status read_value(struct parser *p, bool *opened)
 	if (!*opened)
 		return read_scalar(p, value);
 	value->type = *p->c.at == '{' ? NZ_JSON_OBJECT : NZ_JSON_ARRAY;
+	if (p->depth == 1) {
+		p->doc->inner = value;
+		p->doc->inner_begin = (size_t)(p->c.at - p->c.begin);
+	}
 	NZ_TRY(push_frame(p, value));
 	p->c.at++;
 	return NZ_OK;
@@ -348,4 +355,12 @@ enum nz_status nz_json_parse(struct nz_bytes text, const struct nz_json_limits *
 	*out = doc;
 	doc = NULL;
 	return NZ_OK;
+}
+
+struct nz_bytes nz_json_source(const struct nz_json_doc *doc, struct nz_bytes text,
+                               const struct nz_json *value)
+{
+	if (value == NULL || value != doc->inner || doc->inner_end > text.len)
+		return nz_bytes_of(NULL, 0);
+	return nz_bytes_of(text.ptr + doc->inner_begin, doc->inner_end - doc->inner_begin);
 }

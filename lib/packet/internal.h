@@ -11,7 +11,7 @@
 struct nz_packet_parts {
 	const struct nz_json *node_id_value;
 	const struct nz_json *nonce_value;
-	const struct nz_json *body;
+	struct nz_json *body;
 	struct nz_bytes node_id;
 	struct nz_bytes nonce;
 	struct nz_bytes body_hash; /* 64 hex digits */

@@ -8,6 +8,8 @@
 #define INT_MAX_JSON ((INT64_C(1) << 53) - 1)
 /* All of a packet but its body, in the common case: one allocation. */
 #define AUTH_ROOM_BYTES 512
+/* A body, in the common case. */
+#define BODY_ROOM_BYTES 1024
 
 enum nz_status nz_packet_auth_digest(const struct nz_crypto *crypto, const struct nz_json *node_id,
                                      const struct nz_json *nonce, int64_t timestamp,
@@ -114,6 +116,7 @@ enum nz_status nz_packet_sign(const struct nz_crypto *crypto, const struct nz_no
 	auth.node_id = nz_json_make_string(doc, nz_bytes_str(keys->node_id));
 	NZ_TRY(nz_json_failed(doc));
 
+	NZ_TRY(nz_buffer_reserve(&text, BODY_ROOM_BYTES));
 	NZ_TRY(nz_json_canonical(body, &text));
 	if (text.len > NZ_PACKET_MAX_BYTES - 2 * (size_t)AUTH_ROOM_BYTES)
 		return nz_fail_code(err, NZ_LIMIT, NZ_PACKET_FAULT_JSON, "the body is too long");

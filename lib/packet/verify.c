@@ -6,13 +6,15 @@
  *
  * The body that a caller gets is parsed from the very bytes that were hashed. Two parsers that
  * disagree about the sender's bytes (duplicates, odd numbers) therefore cannot be played off against
- * each other: nobody sees the sender's bytes again.
+ * each other: nobody sees the sender's bytes again, unless they are those bytes.
  */
 #include "internal.h"
 
 #include <stdlib.h>
 
 #include <nz/clock.h>
+
+#include "../json/source.h"
 
 struct nz_verified_packet {
 	struct nz_buffer body_text; /* the bytes that were hashed */
@@ -91,13 +93,14 @@ static enum nz_status hash_matches(const struct nz_crypto *crypto, const struct 
 	return NZ_OK;
 }
 
-/* Finds the form of the body that was hashed, and keeps its bytes. */
+/* Finds the form of the body that was hashed, and keeps its bytes, of which there are about room. */
 static enum nz_status check_body(const struct nz_crypto *crypto,
-                                 const struct nz_packet_parts *parts, bool strict,
+                                 const struct nz_packet_parts *parts, size_t room, bool strict,
                                  struct nz_verified_packet *packet, struct nz_error *err)
 {
 	bool matches = false;
 
+	NZ_TRY(nz_buffer_reserve(&packet->body_text, room));
 	NZ_TRY(nz_json_canonical(parts->body, &packet->body_text));
 	NZ_TRY(hash_matches(crypto, &packet->body_text, parts->body_hash, &matches));
 	packet->body_form = NZ_BODY_JCS;
@@ -189,10 +192,23 @@ static enum nz_status check_replay(const struct nz_packet_parts *parts,
 	return status;
 }
 
-/* The body again, from the bytes that were hashed; they are JSON that this library printed. */
-static enum nz_status parse_hashed_body(const struct nz_json_limits *limits,
+/*
+ * The body, parsed from the bytes that were hashed; they are JSON that this library printed. Where
+ * the sender's text of it is the same bytes, that has been done: *doc becomes the packet's.
+ */
+static enum nz_status parse_hashed_body(struct nz_json_doc **doc, struct nz_bytes text,
+                                        struct nz_json *body, const struct nz_json_limits *limits,
                                         struct nz_verified_packet *packet, struct nz_error *err)
 {
+	const struct nz_bytes sent = nz_json_source(*doc, text, body);
+
+	if (nz_bytes_equal(sent, nz_buffer_bytes(&packet->body_text))) {
+		nz_json_set_root(*doc, body);
+		packet->body = *doc;
+		*doc = NULL; /* handed over */
+		return NZ_OK;
+	}
+
 	/* Canonical numbers may be longer than the sender's (1e20), so the bound is the text itself. */
 	const struct nz_json_limits own = {
 		.bytes = packet->body_text.len,
@@ -223,11 +239,11 @@ enum nz_status nz_packet_verify(const struct nz_crypto *crypto, struct nz_bytes 
 	made = calloc(1, sizeof *made);
 	if (made == NULL)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory");
-	NZ_TRY(check_body(crypto, &parts, options->strict, made, err));
+	NZ_TRY(check_body(crypto, &parts, packet.len, options->strict, made, err));
 	NZ_TRY(check_signature(crypto, &parts, options, &made->digest_form, err));
 	memcpy(made->node_id, parts.node_id.ptr, parts.node_id.len);
 	made->timestamp = parts.timestamp;
-	NZ_TRY(parse_hashed_body(&limits, made, err));
+	NZ_TRY(parse_hashed_body(&doc, packet, parts.body, &limits, made, err));
 	/* Last of all, so that whatever was recorded is also released. */
 	NZ_TRY(check_replay(&parts, options, now, err));
 	*out = made;

@@ -44,23 +44,28 @@ enum nz_status nz_openssl_ed25519_public(const struct nz_secret *seed,
 	return derive_public("ED25519", seed, out);
 }
 
-/* Each signature has a context of its own. The key is only read, and its uses counted atomically. */
+/*
+ * A context with the key loaded, of which each signature takes a copy: a twentieth of a signature
+ * cheaper than a fresh one. Copying reads it, and counts the uses of the key atomically.
+ */
 struct nz_signer {
-	EVP_PKEY *key;
+	EVP_MD_CTX *ready;
 };
 
 enum nz_status nz_openssl_signer_new(const struct nz_secret *seed, struct nz_signer **out)
 {
-	struct nz_signer *signer = malloc(sizeof(*signer));
+	KEY(key) = load_private("ED25519", seed); /* which derives the public key */
+	EVP_MD_CTX *ready NZ_CLEANUP(free_md) = EVP_MD_CTX_new();
+	struct nz_signer *signer;
 
+	if (key == NULL || ready == NULL ||
+	    EVP_DigestSignInit(ready, NULL, NULL, NULL, key) != 1)
+		return nz_openssl_failed(NZ_CRYPTO);
+	signer = malloc(sizeof(*signer));
 	if (signer == NULL)
 		return NZ_NO_MEMORY;
-	/* OpenSSL derives the public key from the private one as it loads it. */
-	signer->key = load_private("ED25519", seed);
-	if (signer->key == NULL) {
-		free(signer);
-		return nz_openssl_failed(NZ_CRYPTO);
-	}
+	signer->ready = ready;
+	ready = NULL; /* handed over */
 	*out = signer;
 	return NZ_OK;
 }
@@ -69,7 +74,7 @@ void nz_openssl_signer_free(struct nz_signer **signer)
 {
 	if (*signer == NULL)
 		return;
-	EVP_PKEY_free((*signer)->key); /* OpenSSL wipes the private key */
+	EVP_MD_CTX_free((*signer)->ready); /* the key goes with it, and OpenSSL wipes it */
 	free(*signer);
 	*signer = NULL;
 }
@@ -84,7 +89,7 @@ enum nz_status nz_openssl_sign(const struct nz_signer *signer, struct nz_bytes m
 	uint8_t signature[NZ_ED25519_SIGNATURE_BYTES];
 	size_t len = sizeof(signature);
 
-	if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, signer->key) != 1 ||
+	if (ctx == NULL || EVP_MD_CTX_copy_ex(ctx, signer->ready) != 1 ||
 	    EVP_DigestSign(ctx, signature, &len, nz_openssl_ptr(message), message.len) != 1 ||
 	    len != sizeof(signature))
 		return nz_openssl_failed(NZ_CRYPTO);
