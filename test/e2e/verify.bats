@@ -114,6 +114,17 @@ DAMAGE="UPDATE t SET v = 'tampered' WHERE id = 42; UPDATE t SET b = NULL WHERE i
   [[ "$output" == '{"root":null,'*'"fault":"'*uniq* ]]
 }
 
+@test "a table and the stored schema altered alike are told" {
+  sqlite3 "$WORK/replica.db" "PRAGMA writable_schema = on;
+    UPDATE sqlite_schema SET sql = replace(sql, 'INSERT INTO empty VALUES (new.id)', 'DELETE FROM empty WHERE x < 0000') WHERE name = 'watch';
+    UPDATE _nz_checkpoint SET schema = replace(schema, 'INSERT INTO empty VALUES (new.id)', 'DELETE FROM empty WHERE x < 0000');"
+  for run in "$NZ verify $REPLICA" against "against --repair"; do
+    run $run
+    echo "$output"; [ "$status" -eq 3 ]
+    [[ "$output" == *"the schema stored with the checkpoint was changed"* ]]
+  done
+}
+
 @test "a platform that has moved on: said, compared with its new state, and left to nz sync" {
   sqlite3 "$WORK/source.db" "DROP TRIGGER watch; UPDATE t SET v = 'new' WHERE id = 9; CREATE TRIGGER watch AFTER UPDATE ON t BEGIN INSERT INTO empty VALUES (new.id); END;"
   run against
