@@ -20,6 +20,7 @@
 struct event_base;
 struct evhttp;
 struct nz_conn;
+struct nz_opening;
 
 struct nz_server {
 	const struct nz_crypto *crypto;
@@ -37,6 +38,7 @@ struct nz_server {
 	size_t connection_count;
 	int64_t crowd_logged_ms; /* when the log last said that there are too many connections */
 	size_t opening;          /* opens that are being worked on */
+	struct nz_opening *admitted; /* those of them that will become sessions: they count as such */
 	bool draining;           /* no new sessions; what runs may finish */
 	bool reloading;
 	bool stopping;           /* nothing new at all */

@@ -10,8 +10,9 @@
 /* Sessions before this one that a moving source has ended: from here on a snapshot is held. */
 #define TURNED_BACK_MAX 2
 
-struct opening {
+struct nz_opening {
 	struct nz_server *server;
+	struct nz_opening *next, **link; /* of the admitted ones; link is NULL before that */
 	struct nz_admission admission;
 	struct nz_open_request request;
 	struct nz_hash h1;
@@ -25,9 +26,14 @@ struct opening {
 
 static void drop(void *own)
 {
-	struct opening *o = own;
+	struct nz_opening *o = own;
 
 	o->server->opening--;
+	if (o->link != NULL) {
+		*o->link = o->next;
+		if (o->next != NULL)
+			o->next->link = o->link;
+	}
 	nz_admission_clear(&o->admission);
 	nz_platform_release(&o->platform);
 	nz_secret_clear(&o->exporter);
@@ -39,7 +45,7 @@ static void drop(void *own)
 
 /* ---- 1: who asks for what (on a worker) ---- */
 
-static void read_request(struct opening *o, struct nz_worker *worker, struct nz_bytes packet,
+static void read_request(struct nz_opening *o, struct nz_worker *worker, struct nz_bytes packet,
                          struct nz_refusal *refusal)
 {
 	struct nz_error err = {0};
@@ -68,7 +74,7 @@ static void read_request(struct opening *o, struct nz_worker *worker, struct nz_
 static void run_check(struct nz_job *job, struct nz_worker *worker)
 {
 	struct nz_exchange *x = nz_exchange_of(job);
-	struct opening *o = x->own;
+	struct nz_opening *o = x->own;
 	const struct nz_bytes packet = nz_buffer_bytes(&x->body);
 
 	if (nz_gate_admit(worker, o->server->replay, packet, &x->address, &o->admission,
@@ -78,10 +84,29 @@ static void run_check(struct nz_job *job, struct nz_worker *worker)
 
 /* ---- 2: may it have another session, and of what (on the loop) ---- */
 
+/* What a node has, and will have: opens that wait for an index are many sessions at once after it. */
+static size_t count_of_node(const struct nz_server *server, const char *node_id)
+{
+	size_t count = nz_sessions_of_node(&server->sessions, node_id);
+
+	for (const struct nz_opening *o = server->admitted; o != NULL; o = o->next)
+		count += strcmp(o->admission.pin.node.node_id, node_id) == 0;
+	return count;
+}
+
+static void admit(struct nz_server *server, struct nz_opening *o)
+{
+	o->next = server->admitted;
+	o->link = &server->admitted;
+	if (o->next != NULL)
+		o->next->link = &o->next;
+	server->admitted = o;
+}
+
 static bool check_limits(struct nz_exchange *x)
 {
 	const struct nz_server *server = x->server;
-	const struct opening *o = x->own;
+	const struct nz_opening *o = x->own;
 	const struct nz_settings *s = &server->settings;
 	const char *node_id = o->admission.pin.node.node_id;
 
@@ -89,8 +114,7 @@ static bool check_limits(struct nz_exchange *x)
 		nz_refuse(&x->refusal, NZ_API_BUSY, "the platform is going down");
 	else if (server->sessions.count + server->opening > (size_t)s->max_sessions)
 		nz_refuse(&x->refusal, NZ_API_BUSY, "too many sessions");
-	else if (nz_sessions_of_node(&server->sessions, node_id) >=
-	         (size_t)s->max_sessions_per_node)
+	else if (count_of_node(server, node_id) >= (size_t)s->max_sessions_per_node)
 		nz_refuse(&x->refusal, NZ_API_BUSY, "too many sessions of this node");
 	else
 		return true;
@@ -100,7 +124,7 @@ static bool check_limits(struct nz_exchange *x)
 
 static bool check_continues(struct nz_exchange *x)
 {
-	struct opening *o = x->own;
+	struct nz_opening *o = x->own;
 
 	if (!o->request.has_continues)
 		return true;
@@ -123,7 +147,7 @@ static void on_dataset(void *context, struct nz_index *index, struct nz_source *
 static void done_check(struct nz_job *job)
 {
 	struct nz_exchange *x = nz_exchange_of(job);
-	const struct opening *o = x->own;
+	struct nz_opening *o = x->own;
 
 	if (x->conn == NULL) {
 		nz_exchange_end(x);
@@ -133,6 +157,7 @@ static void done_check(struct nz_job *job)
 		nz_exchange_refuse(x);
 		return;
 	}
+	admit(x->server, o);
 	if (nz_datasets_want(x->server, o->request.dataset, o->admission.pin.node.node_id,
 	                     o->turned_back >= TURNED_BACK_MAX, on_dataset, x) != NZ_OK) {
 		nz_refuse(&x->refusal, NZ_API_INTERNAL, "no memory");
@@ -142,7 +167,7 @@ static void done_check(struct nz_job *job)
 
 /* ---- 3: the answer (on a worker) ---- */
 
-static void describe(const struct opening *o, struct nz_statement *out)
+static void describe(const struct nz_opening *o, struct nz_statement *out)
 {
 	const struct nz_dataset *d = &o->session->index->dataset;
 
@@ -181,7 +206,7 @@ static void clear_keys(struct nz_session_keys *keys)
 	nz_session_keys_clear(keys);
 }
 
-static enum nz_status make_answer(struct opening *o, const struct nz_crypto *crypto,
+static enum nz_status make_answer(struct nz_opening *o, const struct nz_crypto *crypto,
                                   struct nz_error *err)
 {
 	struct nz_session *session = o->session;
@@ -236,7 +261,7 @@ static void log_opened(const struct nz_exchange *x, const struct nz_session *ses
 static void done_answer(struct nz_job *job)
 {
 	struct nz_exchange *x = nz_exchange_of(job);
-	struct opening *o = x->own;
+	struct nz_opening *o = x->own;
 	NZ_BUFFER(answer);
 
 	if (x->conn == NULL) {
@@ -258,7 +283,7 @@ static void done_answer(struct nz_job *job)
 
 static struct nz_session *new_session(struct nz_exchange *x)
 {
-	const struct opening *o = x->own;
+	const struct nz_opening *o = x->own;
 	struct nz_session *session = calloc(1, sizeof *session);
 
 	if (session == NULL)
@@ -277,7 +302,7 @@ static void on_dataset(void *context, struct nz_index *index, struct nz_source *
                        const struct nz_refusal *refusal)
 {
 	struct nz_exchange *x = context;
-	struct opening *o = x->own;
+	struct nz_opening *o = x->own;
 
 	o->session = index != NULL ? new_session(x) : NULL;
 	if (o->session != NULL) { /* owns both from here on, whatever happens */
@@ -309,7 +334,7 @@ static void on_dataset(void *context, struct nz_index *index, struct nz_source *
 void nz_handle_open(struct nz_exchange *x)
 {
 	const struct nz_settings *s = &x->server->settings;
-	struct opening *o = calloc(1, sizeof *o);
+	struct nz_opening *o = calloc(1, sizeof *o);
 
 	if (o == NULL) {
 		nz_refuse(&x->refusal, NZ_API_INTERNAL, "no memory");
