@@ -92,6 +92,11 @@ enum nz_status nz_help_group(const char *group, struct nz_buffer *out) NZ_MUST_U
 enum nz_status nz_help_program(struct nz_buffer *out) NZ_MUST_USE;
 
 /*
+ * Makes text fit for a terminal, in place: control characters (C0, DEL, and C1 in UTF-8) become '?'.
+ * Names of tables and columns, keys and messages come from elsewhere, and may not steer it.
+ */
+void nz_cli_defang(char *text, size_t len);
+/*
  * Says a failure on standard error ("nz: " and the message), or with --json as
  * {"error_code","error_message","retry_after"} (and "incident") on standard error, and returns exit_code.
  */

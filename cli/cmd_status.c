@@ -107,7 +107,9 @@ static enum nz_status status_text(const struct status *st, struct nz_buffer *out
 		return NZ_OK;
 	time_text(st->error_at, failed);
 	NZ_TRY(nz_buffer_appendf(out, "last sync failed at %s: ", failed));
+	const size_t error_at = out->len;
 	NZ_TRY(nz_buffer_append(out, st->error.ptr, st->error.len));
+	nz_cli_defang((char *)out->ptr + error_at, out->len - error_at);
 	return nz_buffer_append_byte(out, '\n');
 }
 

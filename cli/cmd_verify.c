@@ -17,9 +17,11 @@ static void report_clear(struct report *report)
 	nz_json_free(&report->doc);
 }
 
+/* line ends with LF. */
 static void print_line(struct report *report, const struct nz_buffer *line)
 {
 	nz_remote_end_line(report->remote);
+	nz_cli_defang((char *)line->ptr, line->len - 1);
 	if (report->printed == NZ_OK)
 		report->printed = nz_cli_print(nz_buffer_bytes(line), &report->error);
 }
@@ -141,7 +143,10 @@ static enum nz_status result_text(const struct report *report, const struct nz_c
 		NZ_TRY(nz_buffer_appendf(out, "%llu %s%s", (unsigned long long)r->differing,
 					 report->remote_used ? "rows" : "batches",
 					 r->fault[0] != '\0' ? "; " : ""));
-	return nz_buffer_appendf(out, "%s\n", r->fault);
+	const size_t fault_at = out->len;
+	NZ_TRY(nz_buffer_append_str(out, r->fault));
+	nz_cli_defang((char *)out->ptr + fault_at, out->len - fault_at);
+	return nz_buffer_append_byte(out, '\n');
 }
 
 static int finish(struct report *report, const struct nz_check_result *result)

@@ -107,6 +107,20 @@ enum nz_status nz_cli_print(struct nz_bytes text, struct nz_error *err)
 	return write_all(STDOUT_FILENO, text, err);
 }
 
+void nz_cli_defang(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		const unsigned char c = (unsigned char)text[i];
+
+		if (c < 0x20 || c == 0x7f) {
+			text[i] = '?';
+		} else if (c == 0xc2 && i + 1 < len && (unsigned char)text[i + 1] < 0xa0) {
+			text[i] = '?'; /* U+0080 to U+009F, some of which terminals obey */
+			text[++i] = '?';
+		}
+	}
+}
+
 static int code_of_status(enum nz_status status)
 {
 	switch (status) {
@@ -185,13 +199,11 @@ int nz_cli_fail(const struct nz_args *args, const struct nz_error *err, int exit
 	if (args != NULL && args->json && failure_as_json(err, &text) == NZ_OK &&
 	    write_all(STDERR_FILENO, nz_buffer_bytes(&text), NULL) == NZ_OK)
 		return exit_code;
-	/* A message may quote what a peer sent: nothing in it may steer the terminal. */
+	/* A message may quote what a peer sent. */
 	char message[NZ_ERROR_MESSAGE_BYTES];
 	snprintf(message, sizeof message, "%s",
 	         err->message[0] != '\0' ? err->message : nz_status_name(err->status));
-	for (char *c = message; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	nz_cli_defang(message, strlen(message));
 	fprintf(stderr, "nz: %s\n", message);
 	return exit_code;
 }

@@ -33,12 +33,16 @@ static void note(void *context, const char *message)
 
 	if (remote->quiet)
 		return;
+	char text[NZ_ERROR_MESSAGE_BYTES];
+	snprintf(text, sizeof text, "%s", message);
+	nz_cli_defang(text, strlen(text));
 	nz_remote_end_line(remote);
-	fprintf(stderr, "nz: %s\n", message);
+	fprintf(stderr, "nz: %s\n", text);
 }
 
-static void show(struct nz_remote *remote, const char *line)
+static void show(struct nz_remote *remote, char *line)
 {
+	nz_cli_defang(line, strlen(line));
 	fprintf(stderr, "\r\033[K%s", line);
 	remote->line = true;
 }
