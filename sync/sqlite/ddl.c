@@ -11,7 +11,8 @@
  */
 #include <stdlib.h>
 
-#include "sqlite/internal.h"
+#include "sqlite/ddl.h"
+#include "sqlite/names.h"
 
 #define NO_TABLE SIZE_MAX
 

@@ -4,7 +4,8 @@
  * key order, on disk and in bounded memory. They can only be called with a shape, which SQL in a
  * schema cannot make.
  */
-#include "sqlite/internal.h"
+#include "sqlite/functions.h"
+#include "sqlite/layout.h"
 
 static void fail(sqlite3_context *context, struct shape *shape, enum nz_status status)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How SQLite keeps a table, and small helpers for building SQL about it. */
-#include "sqlite/internal.h"
+#include "sqlite/layout.h"
 
 enum nz_status prepare_buffer(sqlite3 *db, struct nz_buffer *sql, sqlite3_stmt **out,
                               struct nz_error *err)
@@ -50,16 +50,6 @@ enum nz_status take_value(sqlite3_value *value, struct nz_value *out)
 	}
 	out->bytes.len = (size_t)sqlite3_value_bytes(value);
 	return out->bytes.ptr == NULL && out->bytes.len > 0 ? NZ_NO_MEMORY : NZ_OK;
-}
-
-bool is_ours(const char *name)
-{
-	return sqlite3_strnicmp(name, "_nz_", 4) == 0;
-}
-
-bool is_internal(const char *name)
-{
-	return sqlite3_strnicmp(name, "sqlite_", 7) == 0;
 }
 
 static enum nz_status bind_name(sqlite3 *db, sqlite3_stmt *stmt, int at, const char *name,

@@ -14,7 +14,8 @@
  */
 #include <stdlib.h>
 
-#include "sqlite/internal.h"
+#include "sqlite/functions.h"
+#include "sqlite/layout.h"
 
 enum scan_mode { BY_ROWID, NATIVE, SORTED };
 

@@ -6,7 +6,9 @@
  */
 #include <stdlib.h>
 
-#include "sqlite/internal.h"
+#include "sqlite/ddl.h"
+#include "sqlite/layout.h"
+#include "sqlite/names.h"
 
 struct listing {
 	struct listed *items;
@@ -20,24 +22,6 @@ static void clear_listing(struct listing *list)
 	free(list->items);
 }
 #define LISTING(name) struct listing name NZ_CLEANUP(clear_listing) = {0}
-
-enum nz_status take_text(sqlite3_stmt *stmt, int column, char **out, struct nz_error *err)
-{
-	const unsigned char *text = sqlite3_column_text(stmt, column);
-	const size_t len = (size_t)sqlite3_column_bytes(stmt, column);
-	const struct nz_bytes bytes = nz_bytes_of(text != NULL ? (const char *)text : "", len);
-	char *copy;
-
-	if (text == NULL && sqlite3_column_type(stmt, column) != SQLITE_NULL)
-		return nz_fail(err, NZ_NO_MEMORY, "no memory for a schema");
-	if (!nz_utf8_valid(bytes) || memchr(bytes.ptr, 0, len) != NULL)
-		return nz_fail(err, NZ_UNSUPPORTED, "the schema has text that is not UTF-8");
-	copy = nz_strdup_bytes(bytes);
-	if (copy == NULL)
-		return nz_fail(err, NZ_NO_MEMORY, "no memory for a schema");
-	*out = copy;
-	return NZ_OK;
-}
 
 /* Grows an array of *count items to hold one more, zeroed. */
 static void *add_item(void *items, size_t *count, size_t size)

@@ -9,7 +9,7 @@
  */
 #include <stdlib.h>
 
-#include "sqlite/internal.h"
+#include "sqlite/layout.h"
 
 enum affinity { AFFINITY_NONE, AFFINITY_TEXT, AFFINITY_REAL, AFFINITY_NUMBER };
 
