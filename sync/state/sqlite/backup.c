@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A copy of the whole state into one file, and a state out of such a file. */
-#include "internal.h"
+#include "state/sqlite/backup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "state/sqlite/file.h"
+#include "state/sqlite/rows.h"
 
 /* Forces a file or folder to disk. */
 static enum nz_status sync_path(const char *path, int flags, struct nz_error *err)

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "internal.h"
+#include "state/sqlite/datasets.h"
 
 #include <stdlib.h>
 
-enum nz_status state_dataset_id(struct state_sqlite *s, const char *name, int64_t *id,
-                                struct nz_error *err)
-{
-	NZ_STMT(stmt);
-
-	NZ_TRY(nz_sqlite_prepare(s->db, "SELECT id FROM dataset WHERE name = ?", &stmt, err));
-	state_bind_text(stmt, 1, name);
-	const enum nz_status status = nz_sqlite_step(s->db, stmt, err);
-	if (status == NZ_END)
-		return nz_fail(err, NZ_NOT_FOUND, "no dataset '%s'", name);
-	NZ_TRY(status);
-	*id = sqlite3_column_int64(stmt, 0);
-	return NZ_OK;
-}
+#include "state/sqlite/builds.h"
+#include "state/sqlite/rows.h"
 
 static enum nz_status add_tables(struct state_sqlite *s, int64_t id, bool excluded,
                                  char *const *names, size_t count, struct nz_error *err)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pin list. A key that was ever pinned is never pinned again, nor the id of a removed node. */
-#include "internal.h"
+#include "state/sqlite/nodes.h"
 
 #include <stdlib.h>
+
+#include "state/sqlite/rows.h"
 
 static enum nz_status refuse_used(struct state_sqlite *s, const struct nz_node *node,
                                   struct nz_error *err)

@@ -1,93 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder, the file, its version. */
-#include "internal.h"
-
+/* Opening and closing, and the table of operations: on top of everything else. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "state_sql.h" /* made from sql/sqlite.sql */
-
-/* migrations[n] brings a file of version n to n + 1. */
-static const char *const migrations[STATE_VERSION] = {nz_state_sql};
-
-char *state_path(const char *folder, const char *name)
-{
-	char *path = NULL;
-
-	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
-}
-
-static enum nz_status get_pragma(sqlite3 *db, const char *sql, int64_t *out, struct nz_error *err)
-{
-	NZ_STMT(stmt);
-
-	NZ_TRY(nz_sqlite_prepare(db, sql, &stmt, err));
-	NZ_TRY(nz_sqlite_step(db, stmt, err));
-	*out = sqlite3_column_int64(stmt, 0);
-	return NZ_OK;
-}
-
-/* One version up, in the transaction that the caller holds. */
-static enum nz_status migrate_once(sqlite3 *db, int64_t from, struct nz_error *err)
-{
-	NZ_BUFFER(sql);
-
-	NZ_TRY(nz_sqlite_exec(db, migrations[from], err));
-	NZ_TRY(nz_buffer_appendf(&sql, "PRAGMA user_version = %lld; PRAGMA application_id = %d",
-	                         (long long)from + 1, STATE_APPLICATION_ID));
-	const char *text = nz_buffer_cstr(&sql);
-	return text == NULL ? NZ_NO_MEMORY : nz_sqlite_exec(db, text, err);
-}
-
-/* Under the write lock, so that of two processes that open an old file one does the work. */
-static enum nz_status migrate_locked(sqlite3 *db, struct nz_error *err)
-{
-	int64_t version;
-
-	NZ_TRY(get_pragma(db, "PRAGMA user_version", &version, err));
-	for (; version < STATE_VERSION; version++)
-		NZ_TRY(migrate_once(db, version, err));
-	return NZ_OK;
-}
-
-static enum nz_status migrate(sqlite3 *db, struct nz_error *err)
-{
-	NZ_TRY(nz_sqlite_exec(db, "BEGIN IMMEDIATE", err));
-	const enum nz_status status = migrate_locked(db, err);
-	if (status == NZ_OK)
-		return nz_sqlite_exec(db, "COMMIT", err);
-	/* The failure that counts is the first. */
-	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return status;
-}
-
-enum nz_status state_open_file(const char *path, sqlite3 **out, struct nz_error *err)
-{
-	int64_t version, application;
-	NZ_SQLITE(db);
-
-	NZ_TRY(nz_sqlite_open(path, NZ_SQLITE_READ_WRITE, STATE_BUSY_TIMEOUT_MS, &db, err));
-	NZ_TRY(get_pragma(db, "PRAGMA user_version", &version, err));
-	NZ_TRY(get_pragma(db, "PRAGMA application_id", &application, err));
-	if (version > STATE_VERSION && application == STATE_APPLICATION_ID)
-		return nz_fail(err, NZ_UNSUPPORTED, "%s is of a newer nz (version %lld)", path,
-		               (long long)version);
-	if (version < 0 || (version > 0 && application != STATE_APPLICATION_ID))
-		return nz_fail(err, NZ_MALFORMED, "%s is not the state of a platform", path);
-	NZ_TRY(nz_sqlite_exec(db,
-	                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	                      "PRAGMA foreign_keys = ON",
-	                      err));
-	if (version < STATE_VERSION)
-		NZ_TRY(migrate(db, err));
-	*out = db;
-	db = NULL;
-	return NZ_OK;
-}
+#include "state/sqlite/backup.h"
+#include "state/sqlite/datasets.h"
+#include "state/sqlite/file.h"
+#include "state/sqlite/index.h"
+#include "state/sqlite/nodes.h"
+#include "state/sqlite/rows.h"
 
 /* Leaves' private keys are in there: nobody else may look. */
 static enum nz_status check_private(const char *path, struct nz_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transactions, columns, and the smallest tables: values, failures, receipts. */
-#include "internal.h"
+#include "state/sqlite/rows.h"
 
 #include <stdlib.h>
 
@@ -126,6 +126,21 @@ enum nz_status state_list(struct state_sqlite *s, sqlite3_stmt *stmt, char ***ou
 	*out = list.items;
 	*count = list.count;
 	list = (struct list){0};
+	return NZ_OK;
+}
+
+enum nz_status state_dataset_id(struct state_sqlite *s, const char *name, int64_t *id,
+                                struct nz_error *err)
+{
+	NZ_STMT(stmt);
+
+	NZ_TRY(nz_sqlite_prepare(s->db, "SELECT id FROM dataset WHERE name = ?", &stmt, err));
+	state_bind_text(stmt, 1, name);
+	const enum nz_status status = nz_sqlite_step(s->db, stmt, err);
+	if (status == NZ_END)
+		return nz_fail(err, NZ_NOT_FOUND, "no dataset '%s'", name);
+	NZ_TRY(status);
+	*id = sqlite3_column_int64(stmt, 0);
 	return NZ_OK;
 }
 
