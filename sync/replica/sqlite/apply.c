@@ -3,7 +3,9 @@
  * Carrying out what was noted, in the caller's transaction. Every removal comes before the first
  * insertion, so that values under a unique index can change places.
  */
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/apply.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/staged.h"
 
 enum nz_status nz_sqr_op_delete(sqlite3_stmt *stmt, sqlite3 *work, size_t table,
                                 const struct nz_row *row, struct nz_error *err)

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/checkpoint.h"
+#include "replica/sqlite/sight.h"
+#include "replica/sqlite/sql.h"
 
 static const char tables[] =
 	"CREATE TABLE IF NOT EXISTS _nz_checkpoint(id INTEGER PRIMARY KEY CHECK (id = 1),"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/ddl.h"
 
 struct statement {
 	const char *sql;

@@ -12,7 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/apply.h"
+#include "replica/sqlite/checkpoint.h"
+#include "replica/sqlite/ddl.h"
+#include "replica/sqlite/fresh.h"
+#include "replica/sqlite/path.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/work.h"
 
 #define DEFAULT_PAGE_BYTES 4096
 

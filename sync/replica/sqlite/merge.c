@@ -5,7 +5,10 @@
  * key order, and what differs is noted in the work file: nothing is written while it is read, and
  * memory does not grow with the number of changes.
  */
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/apply.h"
+#include "replica/sqlite/merge.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/staged.h"
 
 /* Rows of the database, batch after batch of `old` in one run. */
 struct old_rows {

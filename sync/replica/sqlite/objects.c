@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/objects.h"
+#include "replica/sqlite/read.h"
+#include "replica/sqlite/sql.h"
 
 struct texts {
 	char **items;

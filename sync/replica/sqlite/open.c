@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening a replica, and the table of operations. */
+/* Opening and closing a replica. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "replica/sqlite/internal.h"
-
-enum nz_status nz_sqr_writable(const struct nz_sqr *r, struct nz_error *err)
-{
-	if (r->read_only)
-		return nz_fail(err, NZ_INVALID, "%s was opened for reading only", r->path);
-	return NZ_OK;
-}
-
-enum nz_status nz_sqr_configure(sqlite3 *db, struct nz_error *err)
-{
-	if (sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL) != SQLITE_OK)
-		return nz_sqlite_fail(db, err, "turning triggers off");
-	(void)sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-	NZ_TRY(nz_sqlite_exec(db, "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON",
-	                      err));
-	return nz_sqlite_exec(db, "PRAGMA cache_size = -16384", err);
-}
-_Static_assert(NZ_SQR_CACHE_KIB == 16384, "as in nz_sqr_configure");
+#include "replica/sqlite/open.h"
+#include "replica/sqlite/path.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/staging.h"
+#include "replica/sqlite/work.h"
 
 static enum nz_status check_rights(const struct nz_sqr *r, bool exists, struct nz_error *err)
 {
@@ -36,24 +22,6 @@ static enum nz_status check_rights(const struct nz_sqr *r, bool exists, struct n
 		return nz_fail_code(err, NZ_REFUSED, errno,
 		                    "%s cannot be written: a sync keeps its work beside the replica",
 		                    r->folder);
-	return NZ_OK;
-}
-
-enum nz_status nz_sqr_attach(struct nz_sqr *r, struct nz_error *err)
-{
-	NZ_SQLITE(db);
-
-	if (r->db != NULL)
-		return NZ_OK;
-	if (access(r->path, F_OK) != 0)
-		return nz_fail(err, NZ_NOT_FOUND, "%s does not exist", r->path);
-	NZ_TRY(nz_sqlite_open(r->path, r->read_only ? NZ_SQLITE_READ : NZ_SQLITE_READ_WRITE,
-	                      NZ_SQR_BUSY_MS, &db, err));
-	NZ_TRY(nz_sqr_configure(db, err));
-	if (!r->read_only && sqlite3_db_readonly(db, "main") == 1)
-		return nz_fail(err, NZ_REFUSED, "%s is read-only: give write access to it", r->path);
-	r->db = db;
-	db = NULL;
 	return NZ_OK;
 }
 
@@ -111,7 +79,6 @@ enum nz_status nz_sqr_open(const char *uri, const struct nz_replica_options *opt
 
 	if (r == NULL)
 		return NZ_NO_MEMORY;
-	r->base.ops = &nz_replica_sqlite;
 	r->lock_fd = -1;
 	r->crypto = nz_crypto_default();
 	r->read_only = options != NULL && options->read_only;
@@ -148,34 +115,3 @@ void nz_sqr_close(struct nz_replica **replica)
 	free(r);
 	*replica = NULL;
 }
-
-const struct nz_replica_ops nz_replica_sqlite = {
-	.scheme = "sqlite",
-	.open = nz_sqr_open,
-	.close = nz_sqr_close,
-	.checkpoint = nz_sqr_checkpoint,
-	.unchanged = nz_sqr_unchanged,
-	.read_begin = nz_sqr_read_begin,
-	.read_end = nz_sqr_read_end,
-	.schema = nz_sqr_schema,
-	.schema_check = nz_sqr_schema_check,
-	.batches = nz_sqr_batches,
-	.scan = nz_sqr_scan,
-	.scan_ops = {.next = nz_sqlite_scan_next, .free = nz_sqlite_scan_free},
-	.begin = nz_sqr_begin_sync,
-	.manifest_add = nz_sqr_manifest_add,
-	.plan = nz_sqr_plan,
-	.next_wanted = nz_sqr_next_wanted,
-	.entry = nz_sqr_entry,
-	.stage = nz_sqr_stage,
-	.publish = nz_sqr_publish,
-	.restate = nz_sqr_restate,
-	.discard = nz_sqr_discard,
-	.repair_begin = nz_sqr_repair_begin,
-	.repair_remove = nz_sqr_repair_remove,
-	.repair_put = nz_sqr_repair_put,
-	.repair_end = nz_sqr_repair_end,
-	.mark_verified = nz_sqr_mark_verified,
-	.note_error = nz_sqr_note_error,
-	.last_error = nz_sqr_last_error,
-};

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/path.h"
 
 static void close_fd(int *fd)
 {

@@ -12,7 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/fresh.h"
+#include "replica/sqlite/objects.h"
+#include "replica/sqlite/path.h"
+#include "replica/sqlite/place.h"
+#include "replica/sqlite/sql.h"
 
 static enum nz_status into_wal(sqlite3 *db, struct nz_error *err)
 {

@@ -4,7 +4,16 @@
  * commit: readers in WAL mode go on with the old rows meanwhile. A replica that somebody wrote to
  * since the plan is not amended, for the plan says what rows it has.
  */
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/apply.h"
+#include "replica/sqlite/checkpoint.h"
+#include "replica/sqlite/fresh.h"
+#include "replica/sqlite/merge.h"
+#include "replica/sqlite/place.h"
+#include "replica/sqlite/publish.h"
+#include "replica/sqlite/sight.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/staging.h"
+#include "replica/sqlite/work.h"
 
 static enum nz_status check_ready(struct nz_sqr *r, struct nz_error *err)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading what was published, from one snapshot. */
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/read.h"
+#include "replica/sqlite/sight.h"
+#include "replica/sqlite/sql.h"
 
 enum nz_status nz_sqr_read_begin(struct nz_replica *replica, struct nz_error *err)
 {

@@ -4,7 +4,12 @@
  * transaction, every removal before the first insertion. Begun inside a read, the repair is of that
  * very snapshot, and fails where somebody has written since.
  */
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/apply.h"
+#include "replica/sqlite/read.h"
+#include "replica/sqlite/repair.h"
+#include "replica/sqlite/sight.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/work.h"
 
 static enum nz_status check_call(struct nz_sqr *r, size_t table, struct nz_error *err)
 {

@@ -10,7 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/checkpoint.h"
+#include "replica/sqlite/fresh.h"
+#include "replica/sqlite/pair.h"
+#include "replica/sqlite/read.h"
+#include "replica/sqlite/reuse.h"
+#include "replica/sqlite/sight.h"
+#include "replica/sqlite/sql.h"
 
 struct reuse {
 	struct nz_sqr *r;

@@ -10,7 +10,9 @@
 
 #include <nz/clock.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/sight.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/work.h"
 
 #define SETTLE_STEP_NS 2000000
 /* For readers that prevent the WAL from being folded in: they are not waited for. */

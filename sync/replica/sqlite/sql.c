@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small things over SQLite, and the JSON texts that a replica stores. */
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/sql.h"
 
 enum nz_status nz_sqr_begin(sqlite3 *db, struct nz_error *err)
 {

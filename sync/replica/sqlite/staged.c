@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/staged.h"
 
 #define LENGTH_BYTES 4
 #define WINDOW_BYTES ((size_t)64 << 10)

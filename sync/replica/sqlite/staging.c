@@ -4,7 +4,13 @@
 
 #include <nz/clock.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/checkpoint.h"
+#include "replica/sqlite/fresh.h"
+#include "replica/sqlite/objects.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/staged.h"
+#include "replica/sqlite/staging.h"
+#include "replica/sqlite/work.h"
 
 void nz_sqr_end_sync(struct nz_sqr *r)
 {

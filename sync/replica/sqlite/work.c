@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "replica/sqlite/internal.h"
+#include "replica/sqlite/path.h"
+#include "replica/sqlite/sql.h"
+#include "replica/sqlite/work.h"
 
 #define WORK_APPLICATION_ID 0x6e7a776b /* "nzwk" */
 #define WORK_VERSION 1
