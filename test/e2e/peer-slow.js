@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// node peer-slow.js https://HOST:PORT/DATASET ROOT.pem KEY.json
+// node peer-slow.js https://HOST:PORT/DATASET ROOT.pem KEY.json LOG
 // Against a platform with time-outs of one second and 40 connections: peers that say nothing, that
 // send a byte at a time, that read nothing, that talk while they are talked to, and too many of them.
 'use strict';
@@ -31,7 +31,16 @@ async function trickle(conn, text) {
   }
 }
 
-async function main([url, rootPath, keyPath]) {
+// Waits until the platform says that a peer took nothing of an answer, n times in all.
+async function stalls(logPath, n) {
+  for (let i = 0; i < 1200; i++) {
+    if (fs.readFileSync(logPath, 'utf8').split('"during":"answer"').length > n) return;
+    await sleep(50);
+  }
+  throw new Error('a stalled answer is not given up');
+}
+
+async function main([url, rootPath, keyPath, logPath]) {
   const at = new URL(url), dataset = at.pathname.slice(1), rootPem = fs.readFileSync(rootPath), me = p.loadNode(keyPath);
   const connect = () => p.Connection.open(at, rootPem);
   const healthy = async () => { const c = await connect(); check('serves', (await c.request('GET', '/healthz')).status === 200); c.close(); };
@@ -61,7 +70,7 @@ async function main([url, rootPath, keyPath]) {
   const target = s.path('/blocks');
   s.conn.socket.pause();
   for (let i = 0; i < 40; i++) s.conn.send('POST', target, s.headers('POST', target, all), all); // and many at once
-  await sleep(3500);
+  await stalls(logPath, 1);
   await healthy();
   s.conn.socket.resume();
   await ends('an answer that nobody takes', s.conn, 15000);
@@ -73,10 +82,10 @@ async function main([url, rootPath, keyPath]) {
   for (let i = 0; i < 5; i++) talk.conn.send('POST', path, talk.headers('POST', path, all), all);
   const flood = Buffer.alloc(1 << 20, 'x');
   for (let i = 0; i < 30; i++) talk.conn.socket.write(flood);
-  await sleep(1500);
+  await stalls(logPath, 2);
   await healthy();
   talk.conn.socket.resume();
-  await ends('a flood', talk.conn, 20000);
+  await ends('a flood', talk.conn, 15000);
 
   // Too many: the first ones are kept, the others go at once, and afterwards all is well.
   const many = await Promise.all([...Array(80)].map(() => tcp(at)));

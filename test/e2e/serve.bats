@@ -124,7 +124,7 @@ wait_log() { local i; for i in $(seq 200); do grep -q "$1" "$WORK/serve.log" && 
   needs_node
   platform_setup shop "sqlite:$WORK/src.db"
   platform_serve --handshake-timeout 1 --idle-timeout 1 --request-timeout 1 --stall-timeout 1 --max-connections 40
-  run node "$BATS_TEST_DIRNAME/peer-slow.js" "$URL/shop" "$ROOT" "$KEY"
+  run node "$BATS_TEST_DIRNAME/peer-slow.js" "$URL/shop" "$ROOT" "$KEY" "$WORK/serve.log"
   echo "$output"
   [ "$status" -eq 0 ]
 }
@@ -251,7 +251,7 @@ P
     sqlite3 "$WORK/src.db" "PRAGMA busy_timeout=2000; UPDATE customer SET name = name || 'x' WHERE id % 97 = abs(random() % 97)"
   done) >/dev/null 2>&1 3>&- &
   local writer=$!
-  run timeout 100 "$NZ" sync "$URL/shop" "sqlite:$WORK/r.db" "${TRUST[@]}"
+  run timeout 200 "$NZ" sync "$URL/shop" "sqlite:$WORK/r.db" "${TRUST[@]}"
   kill "$writer"
   echo "$output"
   [ "$status" -eq 0 ]
