@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ed25519 and X25519, and which keys may be pinned. The strict rule has vectors of its own. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,6 +65,50 @@ static void ed25519_of_rfc_8032(void **state)
 		assert_int_equal(crypto->ed25519_verify(public_key, message, signature), NZ_OK);
 		assert_true(nz_ed25519_key_acceptable(crypto, public_key));
 	}
+}
+
+#define THREADS 4
+
+struct signing {
+	const struct nz_signer *signer;
+	uint8_t expected[64];
+	bool same;
+};
+
+static void *sign_often(void *context)
+{
+	struct signing *s = context;
+	uint8_t signature[64];
+
+	s->same = true;
+	for (int i = 0; i < 200; i++)
+		if (crypto->sign(s->signer, nz_bytes_str("message"), signature) != NZ_OK ||
+		    memcmp(signature, s->expected, sizeof(signature)) != 0)
+			s->same = false;
+	return NULL;
+}
+
+static void threads_share_a_signer(void **state)
+{
+	(void)state;
+	const struct nz_secret seed = {{42}};
+	struct nz_signer *signer = NULL;
+	struct signing each[THREADS];
+	pthread_t threads[THREADS];
+
+	assert_int_equal(crypto->signer_new(&seed, &signer), NZ_OK);
+	for (size_t i = 0; i < THREADS; i++) {
+		each[i] = (struct signing){.signer = signer};
+		assert_int_equal(crypto->sign(signer, nz_bytes_str("message"), each[i].expected),
+		                 NZ_OK);
+	}
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, sign_often, &each[i]), 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_true(each[i].same);
+	}
+	crypto->signer_free(&signer);
 }
 
 static void ed25519_verify_refuses_every_flipped_bit(void **state)
@@ -215,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ed25519_of_rfc_8032),
+		cmocka_unit_test(threads_share_a_signer),
 		cmocka_unit_test(ed25519_verify_refuses_every_flipped_bit),
 		cmocka_unit_test(keys_off_the_curve_are_refused),
 		cmocka_unit_test(small_order_and_non_canonical_keys_are_refused),
