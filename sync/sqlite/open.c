@@ -170,8 +170,7 @@ enum nz_status nz_sqlite_open(const char *path, enum nz_sqlite_mode mode, int bu
 			return nz_fail(err, NZ_NO_MEMORY, "no memory for a database");
 		if (access(path, R_OK) != 0)
 			return nz_fail_code(err, NZ_REFUSED, rc, "%s may not be read", path);
-		return nz_fail_code(err, NZ_DATABASE, rc, "cannot open %s: %s", path,
-		                    sqlite3_errmsg(db));
+		return nz_error_prefix(err, nz_sqlite_fail(db, err, path), "cannot open");
 	}
 	if (mode != NZ_SQLITE_READ && sqlite3_db_readonly(db, "main") == 1)
 		return nz_fail_code(err, NZ_REFUSED, SQLITE_READONLY, "%s may not be written", path);

@@ -246,14 +246,17 @@ static enum nz_status read_sequences(sqlite3 *db, struct nz_schema *schema, stru
 	return status == NZ_END ? NZ_OK : status;
 }
 
+static int compare_name(const void *name, const void *item)
+{
+	const struct listed *listed = item;
+
+	return strcmp(name, listed->name);
+}
+
 static bool is_listed(const struct listing *list, const char *name)
 {
-	const struct listed key = {.name = nz_strdup_bytes(nz_bytes_str(name))};
-	const bool found = key.name != NULL && list->count > 0 &&
-	                   bsearch(&key, list->items, list->count, sizeof(key), compare_listed) != NULL;
-
-	free(key.name);
-	return found;
+	return list->count > 0 && bsearch(name, list->items, list->count, sizeof(*list->items),
+	                                  compare_name) != NULL;
 }
 
 enum nz_status nz_sqlite_schema(sqlite3 *db, const struct nz_sqlite_filter *filter,
