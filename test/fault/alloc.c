@@ -52,9 +52,21 @@ void fault_off(void)
 	plan.active = false;
 }
 
+static bool held;
+
+void fault_hold(void)
+{
+	held = true;
+}
+
+void fault_go_on(void)
+{
+	held = false;
+}
+
 bool fault_due(enum fault_source source)
 {
-	if (!plan.active || plan.source != source || plan.left == 0)
+	if (!plan.active || held || plan.source != source || plan.left == 0)
 		return false;
 	if (plan.left > 1) {
 		plan.left--;
@@ -345,10 +357,12 @@ static bool run_settled(const struct run *run)
 	return false;
 }
 
-/* Every call, but of the thousands that a certificate costs in OpenSSL's numbers one in fifty. */
+/* Every call, but of the thousands of allocations in OpenSSL or SQLite one in fifty. */
 static unsigned step_after(const struct run *run)
 {
-	return run->source == FAULT_OPENSSL && run->number >= 100 ? run->number / 50 : 1;
+	const bool many = run->source == FAULT_OPENSSL || run->source == FAULT_SQLITE_MEMORY;
+
+	return many && run->number >= 100 ? run->number / 50 : 1;
 }
 
 void fault_each_named(enum fault_source source, fault_scenario scenario, unsigned refusals,

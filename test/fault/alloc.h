@@ -40,8 +40,8 @@ typedef enum nz_status (*fault_scenario)(struct nz_error *err);
 
 /*
  * Runs the scenario with its Nth use of `source` failing, for every N, first that one alone, then it
- * and all after it; and once more without a fault. Of OpenSSL's allocations, which run to thousands,
- * one alone fails each time, and past the 100th not each.
+ * and all after it; and once more without a fault. Allocations in OpenSSL and SQLite run to
+ * thousands: past the 100th not each fails, and in OpenSSL one alone each time.
  *
  * A fault that is met must be told by its status: NZ_NO_MEMORY, NZ_CRYPTO from what OpenSSL did,
  * NZ_IO from files. Only OpenSSL and SQLite may get over one and succeed.
@@ -61,6 +61,10 @@ void fault_each_named(enum fault_source source, fault_scenario scenario, unsigne
 /* Faults happen between these two alone, so that a scenario can prepare and check in peace. */
 void fault_on(void);
 void fault_off(void);
+
+/* Inside FAULTY(), around what only checks; nothing where faults were off already. */
+void fault_hold(void);
+void fault_go_on(void);
 
 static inline enum nz_status fault_off_with(enum nz_status status)
 {
