@@ -1206,6 +1206,10 @@ static void hostile_schemas_are_refused(void **state)
 		"DELETE FROM sqlite_master",
 		"DROP TABLE _nz_staged",
 		"SELECT 1",
+		"SELECT 1 WHERE 0",
+		"CREATE TABLE t AS SELECT 1 AS id, 2 AS v, 3 AS u",
+		"CREATE TABLE another(id INTEGER PRIMARY KEY)",
+		"ANALYZE",
 		"",
 	};
 	const struct place *place = *state;

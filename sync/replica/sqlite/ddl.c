@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "replica/sqlite/ddl.h"
+#include "replica/sqlite/sql.h"
 
 struct statement {
 	const char *sql;
@@ -27,10 +28,11 @@ static bool is_statistics(const char *sql)
 	return begins_with(sql, "ANALYZE") || begins_with(sql, "INSERT");
 }
 
+/* What may be written to: the catalogue, by what makes an object; statistics, by their statements. */
 static bool is_catalogue(const char *table)
 {
 	return strcmp(table, "sqlite_master") == 0 || strcmp(table, "sqlite_schema") == 0 ||
-	       strcmp(table, "sqlite_sequence") == 0 || begins_with(table, "sqlite_stat");
+	       strcmp(table, "sqlite_sequence") == 0 || strcmp(table, "sqlite_stat1") == 0;
 }
 
 static int may_make(const char *name)
@@ -38,28 +40,37 @@ static int may_make(const char *name)
 	return begins_with(name, "_nz_") ? SQLITE_DENY : SQLITE_OK;
 }
 
+/* The statement that is being compiled. */
+struct guarded {
+	bool early;
+	bool analyze; /* it reads the statistics that it has made */
+	bool insert;  /* it writes literals */
+};
+
 static int authorize(void *context, int action, const char *first, const char *second,
                      const char *database, const char *trigger)
 {
-	const bool *early = context;
+	const struct guarded *statement = context;
 
 	(void)second;
 	(void)trigger;
 	if (database != NULL && strcmp(database, "main") != 0)
 		return SQLITE_DENY;
 	switch (action) {
-	case SQLITE_SELECT:
+	case SQLITE_SELECT: /* else a table could be made of a query, of any size and duration */
+		return statement->analyze ? SQLITE_OK : SQLITE_DENY;
 	case SQLITE_FUNCTION:
+		return statement->insert ? SQLITE_DENY : SQLITE_OK;
 	case SQLITE_READ:
 		return SQLITE_OK;
 	case SQLITE_CREATE_TABLE:
 	case SQLITE_ANALYZE:
-		return *early ? may_make(first != NULL ? first : "") : SQLITE_DENY;
+		return statement->early ? may_make(first != NULL ? first : "") : SQLITE_DENY;
 	case SQLITE_CREATE_INDEX:
 		return may_make(first != NULL ? first : "");
 	case SQLITE_CREATE_VIEW:
 	case SQLITE_CREATE_TRIGGER:
-		return *early ? SQLITE_DENY : may_make(first != NULL ? first : "");
+		return statement->early ? SQLITE_DENY : may_make(first != NULL ? first : "");
 	case SQLITE_REINDEX: /* the filling of a new index */
 		return SQLITE_OK;
 	case SQLITE_INSERT:
@@ -71,11 +82,15 @@ static int authorize(void *context, int action, const char *first, const char *s
 	}
 }
 
-static enum nz_status run_one(sqlite3 *db, const char *sql, struct nz_error *err)
+static enum nz_status run_one(sqlite3 *db, const char *sql, bool early, struct nz_error *err)
 {
+	struct guarded guarded = {.early = early,
+	                          .analyze = begins_with(sql, "ANALYZE"),
+	                          .insert = begins_with(sql, "INSERT")};
 	const char *tail = "";
 	NZ_STMT(stmt);
 
+	(void)sqlite3_set_authorizer(db, authorize, &guarded);
 	const int code = sqlite3_prepare_v2(db, sql, -1, &stmt, &tail);
 	if (code == SQLITE_AUTH)
 		return nz_fail_code(err, NZ_REFUSED, code,
@@ -121,8 +136,11 @@ static enum nz_status run_guarded(sqlite3 *db, const struct nz_schema *schema,
 	for (size_t i = 0; i < count; i++) {
 		const size_t number = schema->order_count == count ? schema->order[i] : i;
 
-		if (number < count && all[number].early == early)
-			NZ_TRY(run_one(db, all[number].sql, err));
+		if (number >= count || all[number].early != early)
+			continue;
+		const enum nz_status status = run_one(db, all[number].sql, early, err);
+		(void)sqlite3_set_authorizer(db, NULL, NULL);
+		NZ_TRY(status);
 	}
 	return NZ_OK;
 }
@@ -136,16 +154,33 @@ static enum nz_status run(sqlite3 *db, const struct nz_schema *schema, bool earl
 	if (all == NULL)
 		return NZ_NO_MEMORY;
 	number_statements(schema, all);
-	(void)sqlite3_set_authorizer(db, authorize, &early);
 	const enum nz_status status = run_guarded(db, schema, all, count, early, err);
-	(void)sqlite3_set_authorizer(db, NULL, NULL);
 	free(all);
 	return status;
 }
 
+/* Rows go by the names that the schema gives: those are tables of the dataset, and no others. */
+static enum nz_status check_tables(sqlite3 *db, const struct nz_schema *schema,
+                                   struct nz_error *err)
+{
+	for (size_t i = 0; i < schema->table_count; i++) {
+		const char *name = schema->tables[i].name;
+		bool there = false;
+
+		if (begins_with(name, "_nz_") || begins_with(name, "sqlite_"))
+			return nz_fail(err, NZ_REFUSED, "the dataset has a table named %s", name);
+		NZ_TRY(nz_sqr_has_table(db, name, &there, err));
+		if (!there)
+			return nz_fail(err, NZ_REFUSED,
+			               "the dataset's schema does not make its table %s", name);
+	}
+	return NZ_OK;
+}
+
 enum nz_status nz_sqr_ddl_tables(sqlite3 *db, const struct nz_schema *schema, struct nz_error *err)
 {
-	return run(db, schema, true, err);
+	NZ_TRY(run(db, schema, true, err));
+	return check_tables(db, schema, err);
 }
 
 enum nz_status nz_sqr_ddl_rest(sqlite3 *db, const struct nz_schema *schema, struct nz_error *err)
