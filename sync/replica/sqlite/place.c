@@ -74,9 +74,11 @@ static enum nz_status copy_pages(struct nz_sqr *r, struct nz_error *err)
 
 	if (backup == NULL)
 		return nz_sqlite_fail(r->db, err, "publishing");
-	(void)sqlite3_backup_step(backup, -1);
-	const int code = sqlite3_backup_finish(backup);
-	if (code == SQLITE_OK)
+	/* By its documentation the end does not tell of a lock that stopped the step. */
+	const int step = sqlite3_backup_step(backup, -1);
+	const int end = sqlite3_backup_finish(backup);
+	const int code = end != SQLITE_OK ? end : step;
+	if (code == SQLITE_DONE)
 		return NZ_OK;
 	if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED)
 		return nz_fail_code(err, NZ_BUSY, code,
