@@ -213,3 +213,26 @@ member() { node -pe 'JSON.parse(require("fs").readFileSync(0, "utf8").trim().spl
   grep -q 'rows' "$WORK/typescript"
   grep -q 'verified shop epoch 1' "$WORK/typescript"
 }
+
+@test "links under the names of the work files lead nowhere, and an altered stored schema is mended" {
+  platform_serve
+  sqlite3 "$WORK/own.db" "PRAGMA journal_mode = WAL; CREATE TABLE mine(a); INSERT INTO mine VALUES (1)"
+  cp "$WORK/own.db" "$WORK/other.db"
+  before=$(sha256sum <"$WORK/own.db")
+  ln -s own.db "$WORK/replica.db-nz-new"
+  ln "$WORK/other.db" "$WORK/replica.db-nz"
+  run nz_sync
+  echo "$output"; [ "$status" -eq 0 ]
+  [ "$(sha256sum <"$WORK/own.db")" = "$before" ]
+  [ "$(sha256sum <"$WORK/other.db")" = "$before" ]
+  same_database "$WORK/source.db" "$WORK/replica.db"
+
+  sqlite3 "$WORK/replica.db" "PRAGMA writable_schema = on;
+    UPDATE sqlite_schema SET sql = replace(sql, 't(n)', 't(v)') WHERE name = 't_n';
+    UPDATE _nz_checkpoint SET schema = replace(schema, 't(n)', 't(v)')"
+  run nz_sync
+  echo "$output"; [ "$status" -eq 0 ]
+  same_database "$WORK/source.db" "$WORK/replica.db"
+  run "$NZ" verify "$REPLICA"
+  echo "$output"; [ "$status" -eq 0 ]
+}

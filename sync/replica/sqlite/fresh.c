@@ -192,6 +192,7 @@ enum nz_status nz_sqr_fresh_begin(struct nz_sqr *r, struct nz_error *err)
 
 	nz_sqr_fresh_close(r);
 	NZ_TRY(target_text(r, &target, err));
+	NZ_TRY(nz_sqr_remove_foreign(r->fresh_path, err));
 	const enum nz_status taken = take_up(r, nz_buffer_bytes(&target), err);
 	if (taken == NZ_OK || taken == NZ_NO_MEMORY || taken == NZ_IO)
 		return taken;

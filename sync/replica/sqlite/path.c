@@ -91,17 +91,36 @@ enum nz_status nz_sqr_paths(struct nz_sqr *r, const char *uri, struct nz_error *
 	return NZ_OK;
 }
 
+/* A database is all of these. */
+static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
+
 void nz_sqr_unlink_database(const char *path)
 {
-	static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
-
-	(void)unlink(path);
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		char *beside NZ_CLEANUP(nz_free_str) = suffixed(path, suffixes[i]);
 
 		if (beside != NULL)
 			(void)unlink(beside);
 	}
+}
+
+enum nz_status nz_sqr_remove_foreign(const char *path, struct nz_error *err)
+{
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		char *name NZ_CLEANUP(nz_free_str) = suffixed(path, suffixes[i]);
+		struct stat st;
+
+		if (name == NULL)
+			return NZ_NO_MEMORY;
+		if (lstat(name, &st) != 0 ||
+		    (S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1))
+			continue;
+		if (unlink(name) != 0)
+			return nz_fail_code(err, NZ_REFUSED, errno,
+			                    "%s is not this user's and cannot be removed: %s", name,
+			                    strerror(errno));
+	}
+	return NZ_OK;
 }
 
 /* The file that was locked is still the one of that name, not one that its last holder removed. */

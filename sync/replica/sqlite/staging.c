@@ -80,6 +80,7 @@ static enum nz_status can_amend(struct nz_sqr *r, const struct nz_statement *sta
 {
 	struct nz_checkpoint own NZ_CLEANUP(nz_checkpoint_clear) = {0};
 	struct nz_error why;
+	struct nz_hash stored;
 
 	const enum nz_status status = nz_sqr_checkpoint(&r->base, &own, &why);
 	/* A checkpoint that cannot be read is as good as none. */
@@ -100,8 +101,12 @@ static enum nz_status can_amend(struct nz_sqr *r, const struct nz_statement *sta
 		*out = false;
 		return NZ_OK;
 	}
-	return checked == NZ_OK ? NZ_OK
-				: nz_fail_code(err, checked, why.code, "%s", why.message);
+	if (checked != NZ_OK)
+		return nz_fail_code(err, checked, why.code, "%s", why.message);
+	/* What the tables were compared with must itself be what was signed. */
+	NZ_TRY(nz_schema_hash(r->crypto, r->own, &stored));
+	*out = memcmp(&stored, &statement->schema_sha256, sizeof(stored)) == 0;
+	return NZ_OK;
 }
 
 /* Staged batches serve the same lineage and schema, and the boot they were written in. */

@@ -91,6 +91,7 @@ static enum nz_status work_try(struct nz_sqr *r, struct nz_error *err)
 	NZ_SQLITE(db);
 	bool ours = false, empty = false;
 
+	NZ_TRY(nz_sqr_remove_foreign(r->work_path, err));
 	NZ_TRY(work_touch(r->work_path, err));
 	NZ_TRY(nz_sqlite_open(r->work_path, NZ_SQLITE_READ_WRITE, NZ_SQR_BUSY_MS, &db, err));
 	NZ_TRY(nz_sqlite_exec(db, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF;"
