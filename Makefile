@@ -5,7 +5,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all demo check check-sanitize fuzz bench soak install clean help
+.PHONY: all demo check tsan fuzz bench soak install clean help
 
 all: $(BUILD)/build.ninja ## build the program at build/nz
 	@ninja -C $(BUILD)
@@ -24,6 +24,10 @@ demo: all ## sync a real database, prove it equal, tamper with it, find it, repa
 check: ## all tests, with the sanitizers too (under 15 minutes)
 	@tools/install-deps test
 	@tools/check
+
+tsan: ## server and client under ThreadSanitizer, through the end-to-end tests
+	@tools/install-deps test fuzz
+	@tools/tsan
 
 fuzz: ## each fuzz target for a minute (SECONDS_EACH=60)
 	@tools/install-deps test fuzz
