@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DELETE /v2/sync/sessions/{id}: the session's keys are wiped at once. */
-#include "server/http.h"
+#include "server/handlers.h"
 
 void nz_handle_close(struct nz_exchange *x)
 {

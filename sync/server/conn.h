@@ -6,9 +6,6 @@
  * connection for ever. Deadlines are therefore the connection's own: one for the handshake, one for a
  * request to arrive whole, one for idling without a session, and one for taking something of an
  * answer. Whoever misses one is cut off.
- *
- * libevent answers some bad requests by itself, with pages of HTML. Those are replaced by the API's
- * own form before they are written.
  */
 #ifndef NZ_SERVER_CONN_H
 #define NZ_SERVER_CONN_H
@@ -19,8 +16,11 @@
 struct bufferevent;
 struct event;
 struct evhttp_connection;
-struct evhttp_request;
 struct nz_exchange;
+
+#define NZ_HTTP_HEADERS_MAX ((size_t)16 << 10)
+#define NZ_HTTP_BODY_MAX ((size_t)64 << 10)        /* without a session */
+#define NZ_HTTP_SESSION_BODY_MAX ((size_t)4 << 20) /* with one: 100,000 batches by position */
 
 enum nz_conn_phase {
 	NZ_CONN_HANDSHAKE,
@@ -40,6 +40,7 @@ struct nz_conn {
 	bool refused; /* over the limit of connections: it ends at once */
 	bool progress; /* the peer took something since the deadline was set */
 	struct nz_exchange *exchange; /* being answered, or NULL */
+	const char *exchange_session; /* the id of the session that it is in, "" for none */
 	struct nz_session *sessions;  /* oldest first */
 	size_t session_count;
 	bool peer_known;
@@ -48,10 +49,11 @@ struct nz_conn {
 	char peer[NZ_ADDRESS_TEXT_BYTES];
 };
 
-/* For evhttp_set_bevcb; arg is the server. */
-struct bufferevent *nz_conn_accept(struct event_base *base, void *arg);
-/* The connection of a request that has just arrived; NULL where it is no TLS. */
-struct nz_conn *nz_conn_of(struct evhttp_request *req);
+/* Goes over to a phase and its deadline. */
+void nz_conn_enter(struct nz_conn *conn, enum nz_conn_phase phase);
+void nz_conn_set_deadline(struct nz_conn *conn, int64_t seconds);
+/* Looks up the peer's address, unless it is known. */
+void nz_conn_learn_peer(struct nz_conn *conn);
 /* A request is here whole (its answer now begins), and its answer has gone out. */
 void nz_conn_answering(struct nz_conn *conn);
 void nz_conn_answered(struct nz_conn *conn);

@@ -4,7 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "server/http.h"
+#include "server/exchange.h"
 #include "server/refresh.h"
 
 #define ASKER_LIFE_MS (600 * 1000) /* who does not come back for so long asks anew */

@@ -14,7 +14,7 @@
 #include <event2/http.h>
 #include <stdlib.h>
 
-#include "server/http.h"
+#include "server/handlers.h"
 #include "server/stream.h"
 
 #define OUTSTANDING_MAX ((size_t)768 << 10)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "server/gate.h"
+#include "server/handlers.h"
 
 #define POSITION_MAX (((int64_t)1 << 53) - 1)
 

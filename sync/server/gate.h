@@ -16,7 +16,7 @@
 #include <nz/packet.h>
 
 #include "server/address.h"
-#include "server/http.h"
+#include "server/exchange.h"
 
 #define NZ_KEY_LIFETIME_S ((int64_t)90 * 86400)
 

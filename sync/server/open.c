@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "server/gate.h"
+#include "server/handlers.h"
 
 /* Sessions before this one that a moving source has ended: from here on a snapshot is held. */
 #define TURNED_BACK_MAX 2

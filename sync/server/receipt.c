@@ -8,7 +8,7 @@
 
 #include <nz/labelled.h>
 
-#include "server/http.h"
+#include "server/handlers.h"
 
 #define RECORDS_MAX (((int64_t)1 << 53) - 1)
 

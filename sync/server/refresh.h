@@ -3,7 +3,7 @@
 #ifndef NZ_SERVER_REFRESH_H
 #define NZ_SERVER_REFRESH_H
 
-#include "server/http.h"
+#include "server/exchange.h"
 
 /* One refresh: it goes to an indexer and comes back with an index or a refusal. */
 struct nz_refresh {

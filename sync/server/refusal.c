@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a request is not served: what the peer gets, what the log gets. */
-#include "server/http.h"
+#include "server/refusal.h"
 
 #include <stdio.h>
 

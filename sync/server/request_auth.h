@@ -3,7 +3,7 @@
 #ifndef NZ_SERVER_REQUEST_AUTH_H
 #define NZ_SERVER_REQUEST_AUTH_H
 
-#include "server/http.h"
+#include "server/exchange.h"
 
 /*
  * Finds the session of x->session_id on x's own connection (else 1007) and checks the request's MAC

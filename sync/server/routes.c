@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every path of the API. */
-#include "server/http.h"
+#include "server/handlers.h"
+#include "server/routes.h"
 
 const struct nz_route nz_routes[] = {
 	{NZ_METHOD_POST, "/v2/sync/sessions", NZ_HTTP_BODY_MAX, false, nz_handle_open},

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "server/accept.h"
+#include "server/conn.h"
 #include "server/http.h"
 #include "server/listen.h"
 #include "server/notify.h"

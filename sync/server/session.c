@@ -4,7 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "server/http.h"
+#include "server/conn.h"
 
 /* A source that holds a snapshot is let go of by a worker: closing a database is its affair. */
 struct closing {
@@ -144,7 +144,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 	struct nz_session *session = arg;
 	struct nz_conn *conn = session->conn;
 	const bool in_use = conn->exchange != NULL &&
-	                    strcmp(conn->exchange->session_id, session->facts.id) == 0;
+	                    strcmp(conn->exchange_session, session->facts.id) == 0;
 
 	(void)fd, (void)what;
 	nz_session_end(session, "expired");
