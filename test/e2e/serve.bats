@@ -237,7 +237,7 @@ P
 }
 
 @test "an open that would wait too long is told to come back, and is served when it does" {
-  sqlite3 "$WORK/src.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
+  sqlite3 "$WORK/src.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120000)
     INSERT INTO note SELECT i, hex(randomblob(40)) FROM n"
   platform_setup shop "sqlite:$WORK/src.db"
   platform_serve --open-wait 0
