@@ -264,7 +264,6 @@ static const struct nz_option renew_options[] = {
 	 .many = true},
 	{0},
 };
-static const struct nz_option state_options[] = {NZ_OPTION_STATE, {0}};
 
 const struct nz_command nz_commands_platform[] = {
 	{.group = "platform",
@@ -286,14 +285,14 @@ const struct nz_command nz_commands_platform[] = {
 	 .synopsis = "--state DIR",
 	 .summary = "show certificates, datasets and nodes",
 	 .example = "nz platform status --state platform",
-	 .options = state_options,
+	 .options = nz_state_options,
 	 .run = nz_run_platform_status},
 	{.group = "platform",
 	 .verb = "backup",
 	 .synopsis = "FILE --state DIR",
 	 .summary = "copy the whole state into a file (it holds private keys)",
 	 .example = "nz platform backup platform.backup --state platform",
-	 .options = state_options,
+	 .options = nz_state_options,
 	 .min_positional = 1,
 	 .max_positional = 1,
 	 .run = nz_run_platform_backup},
@@ -302,7 +301,7 @@ const struct nz_command nz_commands_platform[] = {
 	 .synopsis = "FILE --state DIR",
 	 .summary = "make a state again from a backup",
 	 .example = "nz platform restore platform.backup --state platform",
-	 .options = state_options,
+	 .options = nz_state_options,
 	 .min_positional = 1,
 	 .max_positional = 1,
 	 .run = nz_run_platform_restore},

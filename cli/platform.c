@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+const struct nz_option nz_state_options[] = {NZ_OPTION_STATE, {0}};
+
 enum nz_status nz_platform_option(const struct nz_args *args, const char *name, const char **out,
                                   struct nz_error *err)
 {

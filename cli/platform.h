@@ -13,6 +13,13 @@
 
 #define NZ_OPTION_STATE                                                                            \
 	{.name = "state", .value = "DIR", .help = "the folder with the platform's state"}
+/* That one alone. */
+extern const struct nz_option nz_state_options[];
+/* A command of a group that takes just `words` positional words. */
+#define NZ_STATE_COMMAND(group_, verb_, words, options_, run_, synopsis_, summary_, example_)      \
+	{.group = (group_), .verb = (verb_), .synopsis = (synopsis_), .summary = (summary_),       \
+	 .example = (example_), .options = (options_), .min_positional = (words),                  \
+	 .max_positional = (words), .run = (run_)}
 
 /* The value of an option that must be there; NZ_INVALID. */
 enum nz_status nz_platform_option(const struct nz_args *args, const char *name, const char **out,
