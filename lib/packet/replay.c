@@ -43,13 +43,16 @@ enum nz_status nz_replay_key(const struct nz_crypto *crypto, struct nz_bytes nod
 
 enum nz_status nz_replay_entry_make(const struct nz_crypto *crypto, struct nz_bytes node_id,
                                     struct nz_bytes nonce, int64_t timestamp,
-                                    struct nz_replay_entry *out)
+                                    struct nz_replay_entry *out, struct nz_error *err)
 {
 	struct nz_replay_entry entry = {.timestamp = timestamp};
 	uint8_t digest[NZ_SHA256_BYTES];
+	enum nz_status status = nz_replay_key(crypto, node_id, nonce, &entry.key);
 
-	NZ_TRY(nz_replay_key(crypto, node_id, nonce, &entry.key));
-	NZ_TRY(crypto->sha256(node_id, digest));
+	if (status == NZ_OK)
+		status = crypto->sha256(node_id, digest);
+	if (status != NZ_OK)
+		return nz_fail(err, status, "cannot make a replay key");
 	memcpy(entry.node, digest, sizeof entry.node);
 	*out = entry;
 	return NZ_OK;

@@ -272,12 +272,9 @@ static enum nz_status file_check(struct nz_replay *guard, struct nz_bytes node_i
 	struct file_guard *self = (struct file_guard *)guard;
 	struct nz_replay_entry entry;
 
-	enum nz_status status =
-		nz_replay_entry_make(self->crypto, node_id, nonce, timestamp, &entry);
-	if (status != NZ_OK)
-		return nz_fail(err, status, "cannot make a replay key");
+	NZ_TRY(nz_replay_entry_make(self->crypto, node_id, nonce, timestamp, &entry, err));
 	pthread_mutex_lock(&self->mutex);
-	status = lock(self, err);
+	enum nz_status status = lock(self, err);
 	if (status == NZ_OK) {
 		status = check_locked(self, &entry, now, err);
 		flock(self->marker, LOCK_UN);

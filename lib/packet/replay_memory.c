@@ -23,13 +23,10 @@ static enum nz_status memory_check(struct nz_replay *guard, struct nz_bytes node
 	struct memory_guard *self = (struct memory_guard *)guard;
 	struct nz_replay_entry entry;
 
-	enum nz_status status =
-		nz_replay_entry_make(self->crypto, node_id, nonce, timestamp, &entry);
-	if (status != NZ_OK)
-		return nz_fail(err, status, "cannot make a replay key");
+	NZ_TRY(nz_replay_entry_make(self->crypto, node_id, nonce, timestamp, &entry, err));
 	pthread_mutex_lock(&self->mutex);
 	nz_replay_table_expire(&self->table, now);
-	status = nz_replay_table_check(&self->table, &entry, now, err);
+	enum nz_status status = nz_replay_table_check(&self->table, &entry, now, err);
 	if (status == NZ_OK) {
 		status = nz_replay_table_reserve(&self->table);
 		if (status == NZ_OK)

@@ -67,10 +67,10 @@ const struct nz_replay_entry *nz_replay_table_find(const struct nz_replay_table 
 /* The i-th live entry, in no order; i < table->count. */
 const struct nz_replay_entry *nz_replay_table_at(const struct nz_replay_table *table, size_t i);
 
-/* The entry for a packet. */
+/* The entry for a packet. NZ_CRYPTO, NZ_NO_MEMORY. */
 enum nz_status nz_replay_entry_make(const struct nz_crypto *crypto, struct nz_bytes node_id,
                                     struct nz_bytes nonce, int64_t timestamp,
-                                    struct nz_replay_entry *out) NZ_MUST_USE;
+                                    struct nz_replay_entry *out, struct nz_error *err) NZ_MUST_USE;
 
 #pragma GCC visibility pop
 
