@@ -201,6 +201,14 @@ static enum nz_status open_source(const struct nz_dataset *dataset, struct nz_so
 	return nz_source_open(dataset->source, &options, out, err);
 }
 
+/* The dataset as it is, its source open, and the source's version. */
+static enum nz_status look(struct job *job, struct nz_dataset *now, struct nz_error *err)
+{
+	NZ_TRY(job->state->ops->dataset_get(job->state, job->name, now, err));
+	NZ_TRY(open_source(now, &job->source, err));
+	return take_version(job->source, &job->summary.version, err);
+}
+
 enum nz_status nz_indexer_refresh(struct nz_state *state, const struct nz_crypto *crypto,
                                   const char *name, bool force, nz_index_progress progress,
                                   void *context, struct nz_dataset *dataset, struct nz_error *err)
@@ -214,9 +222,7 @@ enum nz_status nz_indexer_refresh(struct nz_state *state, const struct nz_crypto
 		.context = context,
 	};
 
-	NZ_TRY(state->ops->dataset_get(state, name, &now, err));
-	NZ_TRY(open_source(&now, &job.source, err));
-	NZ_TRY(take_version(job.source, &job.summary.version, err));
+	NZ_TRY(look(&job, &now, err));
 	if (force || !is_current(&now, &job.summary.version)) {
 		nz_dataset_clear(&now);
 		NZ_TRY(build(&job, force, err));
@@ -242,9 +248,7 @@ enum nz_status nz_indexer_hold(struct nz_state *state, const struct nz_crypto *c
 		.hold = true,
 	};
 
-	NZ_TRY(state->ops->dataset_get(state, name, &now, err));
-	NZ_TRY(open_source(&now, &job.source, err));
-	NZ_TRY(take_version(job.source, &job.summary.version, err));
+	NZ_TRY(look(&job, &now, err));
 	nz_dataset_clear(&now);
 	NZ_TRY(build(&job, true, err));
 	NZ_TRY(state->ops->dataset_get(state, name, &now, err));
