@@ -8,15 +8,11 @@
 #include <cmocka.h>
 
 #include <nz/merkle.h>
-#include <nz/pki.h>
 
 #include "alloc.h"
+#include "signing.h"
 
-#define NOW INT64_C(1738249200)
 #define LEAVES 37
-
-static struct nz_pki_pair root, signing;
-static struct nz_buffer signing_der;
 
 /* Every call of the adapter that is not covered by what is built on it. */
 static enum nz_status primitives(struct nz_error *err)
@@ -255,21 +251,14 @@ static void certificates(void **state)
 static int start(void **state)
 {
 	(void)state;
-	assert_int_equal(nz_pki_make_root("root", NOW, 3650, &root, NULL), NZ_OK);
-	assert_int_equal(nz_pki_make_leaf(&root, NZ_PKI_SIGNING, NULL, 0, NOW, 90, &signing, NULL),
-	                 NZ_OK);
-	assert_int_equal(nz_pki_pem_to_der(nz_buffer_bytes(&signing.certificate_pem), &signing_der,
-	                                   NULL),
-	                 NZ_OK);
+	make_signing();
 	return 0;
 }
 
 static int stop(void **state)
 {
 	(void)state;
-	nz_pki_pair_clear(&root);
-	nz_pki_pair_clear(&signing);
-	nz_buffer_clear(&signing_der);
+	clear_signing();
 	return 0;
 }
 

@@ -12,31 +12,16 @@
 #include <nz/packet.h>
 
 #include "alloc.h"
+#include "kept.h"
 
 #define NOW INT64_C(1738249200)
 #define BODY "{\"action\":\"x\",\"payload\":{\"list\":[1,2,3],\"text\":\"\\u00e9\"}}"
-#define KEPT "kept"
 
 static struct nz_node_keys alice, bob;
 static struct nz_peers *peers;
 static struct nz_buffer signed_packet, sealed_packet;
 static char folder[FAULT_FOLDER_CHARS];
 static char replay_path[64], replay_marker[64], replay_new[64];
-
-static struct nz_buffer kept(void)
-{
-	struct nz_buffer out = {0};
-
-	assert_int_equal(nz_buffer_append_str(&out, KEPT), NZ_OK);
-	return out;
-}
-
-/* Output goes after what was there, and only when all of it is right. */
-static void check_kept(const struct nz_buffer *out, enum nz_status status)
-{
-	assert_memory_equal(out->ptr, KEPT, sizeof(KEPT) - 1);
-	assert_true(status == NZ_OK ? out->len > sizeof(KEPT) : out->len == sizeof(KEPT) - 1);
-}
 
 static void add_peer(const struct nz_node_keys *keys)
 {

@@ -9,36 +9,21 @@
 #include <cmocka.h>
 
 #include "alloc.h"
+#include "kept.h"
 #include "proto/block.h"
 #include "proto/error.h"
 #include "proto/handshake.h"
 #include "proto/request.h"
+#include "signing.h"
 
-#define NOW INT64_C(1738249200)
-#define KEPT "kept"
 #define RECORDS 700 /* several runs of 256 */
 #define ROOT_HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-static struct nz_pki_pair root, signing;
-static struct nz_buffer signing_der, answer_text;
+static struct nz_buffer answer_text;
 static struct nz_secret seed;
 static struct nz_signer *signer;
 static struct nz_open_answer answer;
 static struct nz_hash h1;
-
-static struct nz_buffer kept(void)
-{
-	struct nz_buffer out = {0};
-
-	assert_int_equal(nz_buffer_append_str(&out, KEPT), NZ_OK);
-	return out;
-}
-
-static void check_kept(const struct nz_buffer *out, enum nz_status status)
-{
-	assert_memory_equal(out->ptr, KEPT, sizeof(KEPT) - 1);
-	assert_true(status == NZ_OK ? out->len > sizeof(KEPT) : out->len == sizeof(KEPT) - 1);
-}
 
 static enum nz_status statement(struct nz_error *err)
 {
@@ -269,7 +254,7 @@ static enum nz_status blocks_request(struct nz_error *err)
 	check_kept(&body, status);
 	NZ_TRY(status);
 	status = FAULTY(nz_blocks_request_parse(
-		nz_bytes_of(body.ptr + sizeof(KEPT) - 1, body.len - sizeof(KEPT) + 1), &back, err));
+		after_kept(&body), &back, err));
 	assert_int_equal(back.count, status == NZ_OK ? 100 : 0);
 	return status;
 }
@@ -285,8 +270,7 @@ static enum nz_status proof_request(struct nz_error *err)
 	check_kept(&query, status);
 	NZ_TRY(status);
 	status = FAULTY(nz_proof_request_parse(
-		nz_bytes_of(query.ptr + sizeof(KEPT) - 1, query.len - sizeof(KEPT) + 1), &back,
-		err));
+		after_kept(&query), &back, err));
 	assert_int_equal(back.batch, status == NZ_OK ? 7 : 99);
 	return status;
 }
@@ -302,8 +286,7 @@ static enum nz_status api_error(struct nz_error *err)
 	check_kept(&body, status);
 	NZ_TRY(status);
 	status = FAULTY(nz_api_error_parse(
-		nz_bytes_of(body.ptr + sizeof(KEPT) - 1, body.len - sizeof(KEPT) + 1), &code,
-		&retry_after_s));
+		after_kept(&body), &code, &retry_after_s));
 	assert_int_equal(code, status == NZ_OK ? 3001 : 99);
 	assert_int_equal(retry_after_s, status == NZ_OK ? 5 : 99);
 	return status;
@@ -393,12 +376,7 @@ static void make_stream(void)
 static int start(void **state)
 {
 	(void)state;
-	assert_int_equal(nz_pki_make_root("root", NOW, 3650, &root, NULL), NZ_OK);
-	assert_int_equal(nz_pki_make_leaf(&root, NZ_PKI_SIGNING, NULL, 0, NOW, 90, &signing, NULL),
-	                 NZ_OK);
-	assert_int_equal(nz_pki_pem_to_der(nz_buffer_bytes(&signing.certificate_pem), &signing_der,
-	                                   NULL),
-	                 NZ_OK);
+	make_signing();
 	assert_int_equal(nz_pki_signing_seed(nz_buffer_bytes(&signing.key_pem), &seed, NULL), NZ_OK);
 	assert_int_equal(nz_crypto_default()->signer_new(&seed, &signer), NZ_OK);
 	make_answer();
@@ -411,9 +389,7 @@ static int stop(void **state)
 	(void)state;
 	nz_crypto_default()->signer_free(&signer);
 	nz_secret_clear(&seed);
-	nz_pki_pair_clear(&root);
-	nz_pki_pair_clear(&signing);
-	nz_buffer_clear(&signing_der);
+	clear_signing();
 	nz_buffer_clear(&answer_text);
 	nz_buffer_clear(&stream);
 	nz_json_free(&begin_doc);

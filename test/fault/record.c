@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "alloc.h"
+#include "kept.h"
 #include "record/batch.h"
 #include "record/record.h"
 
@@ -22,7 +23,6 @@
 	"\"sequences\":[{\"name\":\"a\",\"value\":\"9\"}],\"tables\":["                          \
 	"{\"columns\":" COLUMNS ",\"ddl\":[\"CREATE TABLE a\"],\"key\":[\"id\",\"t\"],\"name\":\"a\"}," \
 	"{\"columns\":" COLUMNS ",\"ddl\":[\"CREATE TABLE b\"],\"key\":[],\"name\":\"b\"}]}"
-#define KEPT "kept"
 #define RECORDS 100
 
 static struct nz_schema *schema;
@@ -37,20 +37,6 @@ static void values_of(int64_t id, struct nz_value values[4])
 	values[2] = (struct nz_value){.class_ = NZ_VALUE_BLOB,
 	                              .bytes = nz_buffer_bytes(&long_text)};
 	values[3] = (struct nz_value){.class_ = NZ_VALUE_REAL, .real = 5.5};
-}
-
-static struct nz_buffer kept(void)
-{
-	struct nz_buffer out = {0};
-
-	assert_int_equal(nz_buffer_append_str(&out, KEPT), NZ_OK);
-	return out;
-}
-
-static void check_kept(const struct nz_buffer *out, enum nz_status status)
-{
-	assert_memory_equal(out->ptr, KEPT, sizeof(KEPT) - 1);
-	assert_true(status == NZ_OK ? out->len > sizeof(KEPT) : out->len == sizeof(KEPT) - 1);
 }
 
 static enum nz_status schema_read(struct nz_error *err)
@@ -145,9 +131,7 @@ static enum nz_status key(struct nz_error *err)
 		check_kept(&out, status);
 		NZ_TRY(status);
 		status = FAULTY(nz_record_key_describe(
-			&schema->tables[table],
-			nz_bytes_of(out.ptr + sizeof(KEPT) - 1, out.len - sizeof(KEPT) + 1),
-			&words));
+			&schema->tables[table], after_kept(&out), &words));
 		check_kept(&words, status);
 		NZ_TRY(status);
 	}

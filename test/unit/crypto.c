@@ -1,19 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hashes, MACs, key derivation and randomness of the default adapter. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <nz/crypto.h>
-
-#include "../unhex.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static const struct nz_crypto *crypto;
+#include "../crypto_help.h"
 
 static void check_hex(const uint8_t *bytes, size_t len, const char *expected)
 {
@@ -215,13 +202,6 @@ static void hash_pairs_works_in_the_memory_of_the_pairs(void **state)
 	assert_int_equal(crypto->hash_pairs(hasher, pairs, COUNT(pairs), within), NZ_OK);
 	assert_memory_equal(within, apart, sizeof(apart));
 	crypto->hasher_free(&hasher);
-}
-
-static int choose_adapter(void **state)
-{
-	(void)state;
-	crypto = nz_crypto_default();
-	return crypto != NULL && crypto == nz_crypto_openssl() ? 0 : -1;
 }
 
 int main(void)

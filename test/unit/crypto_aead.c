@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealing and opening, one message and runs of them, and the arithmetic of nonces. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../crypto_help.h"
 
-#include <cmocka.h>
-
-#include <nz/crypto.h>
-
-#include "../unhex.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RUN 5
 #define ROOM 256
 
-static const struct nz_crypto *crypto;
 static const enum nz_cipher ciphers[] = {NZ_CIPHER_AES_256_GCM, NZ_CIPHER_CHACHA20_POLY1305};
 static const struct nz_secret key = {{1, 2, 3, 4, 5, 6, 7, 8, 9}};
 static const uint8_t header[5] = {'R', 0, 0, 0, 144};
@@ -303,13 +292,6 @@ static void nonces_add_as_96_bit_integers(void **state)
 		nz_nonce_add(nonce, cases[i].n, nonce); /* in place, too */
 		assert_memory_equal(nonce, sum, sizeof(sum));
 	}
-}
-
-static int choose_adapter(void **state)
-{
-	(void)state;
-	crypto = nz_crypto_default();
-	return crypto != NULL ? 0 : -1;
 }
 
 int main(void)

@@ -1,20 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ed25519 and X25519, and which keys may be pinned. The strict rule has vectors of its own. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <nz/crypto.h>
-
-#include "../unhex.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static const struct nz_crypto *crypto;
+#include "../crypto_help.h"
 
 /* RFC 8032 section 7.1, tests 1 to 3. */
 static const struct {
@@ -247,13 +234,6 @@ static void x25519_refuses_an_all_zero_result(void **state)
 		assert_int_equal(crypto->x25519_shared(&private_key, peer, &shared), NZ_UNVERIFIED);
 		assert_memory_equal(&shared, &untouched, sizeof(shared));
 	}
-}
-
-static int choose_adapter(void **state)
-{
-	(void)state;
-	crypto = nz_crypto_default();
-	return crypto != NULL ? 0 : -1;
 }
 
 int main(void)

@@ -4,24 +4,15 @@
  * looked at. It is either run, or shown to have a key, nonce, tag, point or signature of a size
  * that the adapter's interface has no room for; those are counted and the counts are fixed here.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../crypto_help.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
-#include <nz/crypto.h>
 #include <nz/json.h>
-
-#include "../unhex.h"
 
 #define FILE_MAX_BYTES (1024 * 1024)
 #define TEXT_MAX_BYTES 4096
-
-static const struct nz_crypto *crypto;
 
 /* What became of a file's tests. */
 struct tally {
@@ -277,13 +268,6 @@ static void chacha20_poly1305(void **state)
 
 	assert_int_equal(tally.run, 316);
 	assert_int_equal(tally.other_size, 9);
-}
-
-static int choose_adapter(void **state)
-{
-	(void)state;
-	crypto = nz_crypto_default();
-	return crypto != NULL ? 0 : -1;
 }
 
 int main(void)
