@@ -195,8 +195,7 @@ static enum nz_status check(struct report *report, const struct nz_check_options
 static enum nz_status read_options(const struct nz_args *args, struct nz_error *err)
 {
 	static const char *const remote_only[] = {
-	    "root",	    "key", "repair", "passphrase-file", "record-limit", "connect-timeout",
-	    "stall-timeout"};
+	    "key", "repair", "passphrase-file", "record-limit", "connect-timeout", "stall-timeout"};
 
 	NZ_TRY(nz_remote_replica(args->positional[0], err));
 	if (args->positional_count > 1)
@@ -213,12 +212,12 @@ static int run_verify(const struct nz_args *args)
 	struct nz_remote remote NZ_CLEANUP(nz_remote_clear) = {.line = false};
 	struct report report NZ_CLEANUP(report_clear) = {
 	    .args = args, .remote = &remote, .remote_used = args->positional_count > 1};
-	const struct nz_check_options options = {.repair = nz_args_flag(args, "repair"),
-						 .batch = on_batch,
-						 .row = on_row,
-						 .progress = on_progress,
-						 .stopped = stopped,
-						 .context = &report};
+	struct nz_check_options options = {.repair = nz_args_flag(args, "repair"),
+					   .batch = on_batch,
+					   .row = on_row,
+					   .progress = on_progress,
+					   .stopped = stopped,
+					   .context = &report};
 	struct nz_check_result result;
 	struct nz_error err = {0};
 
@@ -226,6 +225,9 @@ static int run_verify(const struct nz_args *args)
 	enum nz_status status = read_options(args, &err);
 	if (status == NZ_OK && report.remote_used)
 		status = nz_remote_init(&remote, args, args->positional[1], &err);
+	else if (status == NZ_OK && nz_args_flag(args, "root"))
+		status = nz_remote_root(args, &remote.root_pem, &err);
+	options.root_pem = nz_buffer_bytes(&remote.root_pem);
 	remote.quiet = nz_args_flag(args, "quiet");
 	if (status != NZ_OK) {
 		err.status = status;
@@ -254,7 +256,7 @@ static const struct nz_option verify_options[] = {
 
 const struct nz_command nz_commands_verify[] = {
     {.verb = "verify",
-     .synopsis = "REPLICA [URL --root root.pem]",
+     .synopsis = "REPLICA [URL] [--root root.pem]",
      .summary = "recompute a replica's root from its rows; with a URL, name each row that differs",
      .example = "nz verify sqlite:shop.db https://host:8443/shop --root root.pem --repair",
      .options = verify_options,

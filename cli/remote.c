@@ -71,8 +71,8 @@ void nz_remote_check_progress(struct nz_remote *remote, uint64_t records, uint64
 	show(remote, line);
 }
 
-static enum nz_status read_root(const struct nz_args *args, struct nz_buffer *out,
-				struct nz_error *err)
+enum nz_status nz_remote_root(const struct nz_args *args, struct nz_buffer *out,
+			      struct nz_error *err)
 {
 	const char *path = nz_args_get(args, "root", NULL);
 
@@ -119,7 +119,7 @@ enum nz_status nz_remote_init(struct nz_remote *remote, const struct nz_args *ar
 	*remote = (struct nz_remote){.quiet = nz_args_flag(args, "quiet")};
 	client->crypto = nz_crypto_default();
 	NZ_TRY(read_limits(args, client, err));
-	NZ_TRY(read_root(args, &remote->root_pem, err));
+	NZ_TRY(nz_remote_root(args, &remote->root_pem, err));
 	enum nz_status status =
 	    nz_client_init(client, url, nz_buffer_bytes(&remote->root_pem), err);
 	if (status == NZ_MALFORMED && err->code < 1001)

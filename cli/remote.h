@@ -10,19 +10,20 @@
 /* For the option tables of commands that talk to a platform. */
 #define NZ_CLI_REMOTE_OPTIONS                                                                      \
 	{.name = "root", .value = "PEM", .help = "the platform's root certificate"},               \
-		NZ_CLI_KEY_OPTIONS,                                                                \
-		{.name = "record-limit",                                                           \
-	         .value = "BYTES",                                                                 \
-	         .help = "largest record to accept (default 64 MiB)"},                             \
-		{.name = "connect-timeout",                                                        \
-	         .value = "S",                                                                     \
-	         .help = "seconds to wait for a connection (default 20)"},                         \
+	    NZ_CLI_KEY_OPTIONS,                                                                    \
+	    {.name = "record-limit",                                                               \
+	     .value = "BYTES",                                                                     \
+	     .help = "largest record to accept (default 64 MiB)"},                                 \
+	    {.name = "connect-timeout",                                                            \
+	     .value = "S",                                                                         \
+	     .help = "seconds to wait for a connection (default 20)"},                             \
 	{                                                                                          \
 		.name = "stall-timeout", .value = "S",                                             \
 		.help = "seconds without a byte before a connection counts as dead (default 60)"   \
 	}
 
-/* A client as the options describe it, with what it borrows. The caller's storage; not to be moved. */
+/* A client as the options describe it, with what it borrows. The caller's storage; not to be moved.
+ */
 struct nz_remote {
 	struct nz_client client;
 	struct nz_node_keys keys;
@@ -32,8 +33,11 @@ struct nz_remote {
 	struct nz_progress progress;
 };
 enum nz_status nz_remote_init(struct nz_remote *remote, const struct nz_args *args, const char *url,
-                              struct nz_error *err) NZ_MUST_USE;
+			      struct nz_error *err) NZ_MUST_USE;
 void nz_remote_clear(struct nz_remote *remote);
+/* Reads --root. NZ_INVALID where it is missing, NZ_MALFORMED for a file that is. */
+enum nz_status nz_remote_root(const struct nz_args *args, struct nz_buffer *out,
+			      struct nz_error *err) NZ_MUST_USE;
 /* For struct nz_sync_options: a line on the terminal, where standard error is one. */
 void nz_remote_progress(void *remote, const struct nz_sync_progress *progress);
 /* For struct nz_check_options. */

@@ -264,6 +264,8 @@ enum nz_status nz_check_replica(const struct nz_crypto *crypto, const char *repl
 						      .stopped_context = options->context};
 
 	NZ_TRY(check_begin(&check, replica_uri, true, 0, err));
+	if (options->root_pem.len > 0 && check.result.fault[0] == '\0')
+		NZ_TRY(check_signature(&check, options->root_pem, err));
 	const enum nz_status status = check_rows(&check, err);
 	if (status != NZ_OK && !check_fault_explains(&check, status))
 		return status;

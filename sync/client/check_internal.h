@@ -34,6 +34,9 @@ enum nz_status check_begin(struct check *check, const char *uri, bool read_only,
 			   size_t record_max_bytes, struct nz_error *err) NZ_MUST_USE;
 void check_end_reading(struct check *check);
 void check_clear(struct check *check);
+/* Says in the result's fault when the checkpoint was not signed under that root. */
+enum nz_status check_signature(struct check *check, struct nz_bytes root_pem,
+			       struct nz_error *err) NZ_MUST_USE;
 /* Ranges over the rows, with the caller's progress and stop. */
 enum nz_status check_ranges(struct check *check, struct nz_ranges *ranges) NZ_MUST_USE;
 

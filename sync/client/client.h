@@ -127,6 +127,8 @@ const char *nz_row_state_name(enum nz_row_state state);
 
 struct nz_check_options {
 	bool repair;
+	/* Alone: the checkpoint must be signed under it. Empty: its signature is not looked at. */
+	struct nz_bytes root_pem;
 	void (*batch)(void *context, const struct nz_check_batch *batch); /* may be NULL */
 	void (*row)(void *context, const struct nz_check_row *row);	  /* may be NULL */
 	/* Records read so far of those expected. May be NULL. */

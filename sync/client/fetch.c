@@ -28,6 +28,7 @@ static void stream_clear(struct batch_stream *stream)
 void nz_fetch_run_clear(struct nz_fetch_run *run)
 {
 	free(run->entries);
+	free(run->bounds);
 	nz_buffer_clear(&run->keys);
 	*run = (struct nz_fetch_run){0};
 }
@@ -89,6 +90,21 @@ static enum nz_status begin_batch(struct batch_stream *s, const struct nz_json *
 }
 
 /* E: everything that the entry says must hold now. */
+/* The last key stands before the next batch's first, or batches would overlap. */
+static enum nz_status check_bound(struct batch_stream *s, struct nz_error *err)
+{
+	const struct nz_bytes bound = s->run->bounds[s->outcome->done];
+	const struct nz_table *table = &s->fetch->schema->tables[expected(s)->table];
+
+	if (bound.len == 0 || s->batch->count == 0)
+		return NZ_OK;
+	const int order = nz_manifest_key_compare(table, nz_buffer_bytes(&s->last_key), bound);
+
+	if (order > 0 || (order == 0 && table->key_count > 0))
+		return differs(s, err, "reaches into the next one");
+	return NZ_OK;
+}
+
 static enum nz_status end_batch(struct batch_stream *s, const struct nz_json *object,
 				struct nz_error *err)
 {
@@ -113,6 +129,7 @@ static enum nz_status end_batch(struct batch_stream *s, const struct nz_json *ob
 	if (!nz_equal_ct(&root, &entry->root, sizeof root) ||
 	    !nz_equal_ct(&said, &entry->root, sizeof said))
 		return differs(s, err, "has another root");
+	NZ_TRY(check_bound(s, err));
 	nz_writer_put(s->fetch->writer, &s->batch);
 	s->outcome->done++;
 	return NZ_OK;

@@ -26,6 +26,7 @@ enum nz_status nz_fetch_manifest(struct nz_client_session *session, nz_fetch_beg
 /* Batches to ask for in one request, ascending; what a run of them may weigh is the caller's. */
 struct nz_fetch_run {
 	struct nz_batch *entries; /* first_key points into keys */
+	struct nz_bytes *bounds;  /* the first key after each; empty where its table ends */
 	size_t count;
 	struct nz_buffer keys;
 };

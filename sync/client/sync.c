@@ -23,6 +23,34 @@
 #define RENEWALS_MAX 3 /* sessions in a row that ended before a batch came */
 #define WAIT_SLICE_MS 100
 
+static bool out_of_time(const struct sync_run *run)
+{
+	return run->options->timeout_ms > 0 &&
+	       nz_clock_monotonic_ms() - run->started_ms > run->options->timeout_ms;
+}
+
+/* The caller's stop and the run's own time limit end a transfer alike. */
+static bool stopped(void *context)
+{
+	const struct sync_run *run = context;
+
+	return nz_client_stopped(run->caller) || out_of_time(run);
+}
+
+static void note(void *context, const char *message)
+{
+	const struct sync_run *run = context;
+
+	nz_client_note(run->caller, "%s", message);
+}
+
+static enum nz_status cancelled(const struct sync_run *run, struct nz_error *err)
+{
+	if (!nz_client_stopped(run->caller) && out_of_time(run))
+		return nz_fail(err, NZ_NETWORK, "out of time; what was verified is kept");
+	return nz_fail(err, NZ_CANCELLED, "stopped; what was verified is kept");
+}
+
 static void run_clear(struct sync_run *run)
 {
 	sync_drop_session(run);
@@ -87,7 +115,7 @@ static enum nz_status wait_ms(struct sync_run *run, int64_t ms, struct nz_error 
 		const int64_t slice = left < WAIT_SLICE_MS ? left : WAIT_SLICE_MS;
 
 		if (nz_client_stopped(run->client))
-			return nz_fail(err, NZ_CANCELLED, "stopped; what was verified is kept");
+			return cancelled(run, err);
 		if (left <= 0)
 			return NZ_OK;
 		const struct timespec pause = {.tv_nsec = slice * 1000000};
@@ -130,7 +158,7 @@ static enum nz_status react(struct sync_run *run, enum nz_status status, struct 
 	if (run->progress)
 		nz_backoff_progress(&run->backoff);
 	if (status == NZ_CANCELLED)
-		return nz_fail(err, NZ_CANCELLED, "stopped; what was verified is kept");
+		return cancelled(run, err);
 	sync_drop_session(run);
 	/* Nothing is wrong, and mostly something was gained; not for ever without, though. */
 	const bool ended = code == NZ_API_SESSION && !run->local;
@@ -181,11 +209,17 @@ enum nz_status nz_sync_run(const struct nz_client *client, const char *replica_u
 			   const struct nz_sync_options *options, struct nz_sync_result *result,
 			   struct nz_error *err)
 {
-	struct sync_run run NZ_CLEANUP(run_clear) = {.client = client,
+	struct sync_run run NZ_CLEANUP(run_clear) = {.client = &run.own,
+						     .own = *client,
+						     .caller = client,
 						     .uri = replica_uri,
 						     .options = options,
 						     .started_ms = nz_clock_monotonic_ms()};
 	struct nz_error failure = {0};
+
+	run.own.stopped = stopped;
+	run.own.note = note;
+	run.own.context = &run;
 	enum nz_status status = open_replica(&run, &failure);
 
 	run.local = status != NZ_OK;

@@ -177,36 +177,67 @@ static void free_positions(uint64_t **positions)
 	free(*positions);
 }
 
+/* Where a run's keys lie in its buffer while that still moves. */
+struct key_place {
+	size_t at, len, bound_at, bound_len;
+};
+
+/* Adds the entry at a position and the first key of the one after it. False: the run is full. */
+static enum nz_status choose_one(struct sync_run *run, uint64_t position, struct nz_fetch_run *out,
+				 struct key_place *place, uint64_t *bytes, bool *full,
+				 struct nz_error *err)
+{
+	const struct nz_replica_ops *ops = run->replica->ops;
+	struct nz_batch entry, after;
+
+	NZ_TRY(ops->entry(run->replica, position, &entry, err));
+	*full = out->count > 0 && (*bytes + entry.bytes > RUN_MAX_BYTES ||
+				   out->keys.len + entry.first_key.len > RUN_MAX_KEY_BYTES);
+	if (*full)
+		return NZ_OK;
+	*bytes += entry.bytes;
+	*place = (struct key_place){.at = out->keys.len, .len = entry.first_key.len};
+	NZ_TRY(nz_buffer_append(&out->keys, entry.first_key.ptr, entry.first_key.len));
+	out->entries[out->count] = entry;
+	if (position + 1 < run->plan.batches_total) {
+		NZ_TRY(ops->entry(run->replica, position + 1, &after, err));
+		place->bound_at = out->keys.len;
+		place->bound_len = after.table == entry.table ? after.first_key.len : 0;
+		NZ_TRY(nz_buffer_append(&out->keys, after.first_key.ptr, place->bound_len));
+	}
+	return NZ_OK;
+}
+
 /* The next wanted positions with their entries: what one request asks for. */
 static enum nz_status choose(struct sync_run *run, uint64_t *from, struct nz_fetch_run *out,
 			     struct nz_error *err)
 {
-	const struct nz_replica_ops *ops = run->replica->ops;
 	uint64_t *positions NZ_CLEANUP(free_positions) = calloc(RUN_MAX_BATCHES, sizeof *positions);
-	size_t key_at[RUN_MAX_BATCHES];
+	struct key_place places[RUN_MAX_BATCHES];
 	size_t count = 0;
 	uint64_t bytes = 0;
 
 	out->entries = calloc(RUN_MAX_BATCHES, sizeof *out->entries);
-	if (positions == NULL || out->entries == NULL)
+	out->bounds = calloc(RUN_MAX_BATCHES, sizeof *out->bounds);
+	if (positions == NULL || out->entries == NULL || out->bounds == NULL)
 		return nz_fail(err, NZ_NO_MEMORY, "no memory for a run of batches");
-	NZ_TRY(ops->next_wanted(run->replica, *from, positions, RUN_MAX_BATCHES, &count, err));
+	NZ_TRY(run->replica->ops->next_wanted(run->replica, *from, positions, RUN_MAX_BATCHES,
+					      &count, err));
 	for (size_t i = 0; i < count; i++) {
-		struct nz_batch *entry = &out->entries[i];
+		bool full;
 
-		NZ_TRY(ops->entry(run->replica, positions[i], entry, err));
-		if (i > 0 && (bytes + entry->bytes > RUN_MAX_BYTES ||
-			      out->keys.len + entry->first_key.len > RUN_MAX_KEY_BYTES))
+		NZ_TRY(choose_one(run, positions[i], out, &places[i], &bytes, &full, err));
+		if (full)
 			break;
-		bytes += entry->bytes;
-		key_at[i] = out->keys.len;
-		NZ_TRY(nz_buffer_append(&out->keys, entry->first_key.ptr, entry->first_key.len));
 		out->count = i + 1;
 		*from = positions[i] + 1;
 	}
-	for (size_t i = 0; i < out->count; i++)
+	for (size_t i = 0; i < out->count; i++) {
 		out->entries[i].first_key =
-		    nz_bytes_of(out->keys.ptr + key_at[i], out->entries[i].first_key.len);
+		    nz_bytes_of(out->keys.ptr + places[i].at, places[i].len);
+		out->bounds[i] =
+		    nz_bytes_of(out->keys.ptr + places[i].bound_at, places[i].bound_len);
+	}
 	return NZ_OK;
 }
 

@@ -8,7 +8,9 @@
 #include "proto/error.h"
 
 struct sync_run {
-	const struct nz_client *client;
+	const struct nz_client *client; /* own, but for who may stop it */
+	struct nz_client own;
+	const struct nz_client *caller;
 	const char *uri;
 	const struct nz_sync_options *options;
 	struct nz_sync_result result;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* Kept for the next batch; what is larger goes back to the system. */
-#define KEEP_ARENA_BYTES (NZ_BATCH_MAX_BYTES + NZ_BATCH_MAX_BYTES / 2)
+#define KEEP_ARENA_BYTES ((size_t)2 << 20)
 #define KEEP_BATCHES 4
 
 struct nz_writer {

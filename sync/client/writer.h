@@ -13,7 +13,7 @@
 
 #include "replica/replica.h"
 
-#define NZ_WRITER_QUEUE_BYTES ((uint64_t)12 << 20)
+#define NZ_WRITER_QUEUE_BYTES ((uint64_t)8 << 20)
 
 /* A batch on its way: entry with a key of its own, records in one run of memory. */
 struct nz_writer_batch {

@@ -125,6 +125,26 @@ DAMAGE="UPDATE t SET v = 'tampered' WHERE id = 42; UPDATE t SET b = NULL WHERE i
   done
 }
 
+@test "with --root alone, a checkpoint that was rewritten together with its rows is told" {
+  run "$NZ" verify "$REPLICA" --root "$ROOT"
+  echo "$output"; [ "$status" -eq 0 ]
+  other=$("$NZ" platform init --state "$WORK/elsewhere" | tail -n 1)
+  run "$NZ" verify "$REPLICA" --root "$other"
+  echo "$output"; [ "$status" -eq 3 ]
+  [[ "$output" == *"not signed under this root"* ]]
+  # Somebody with a platform of his own, whose replica is right by itself.
+  sqlite3 "$WORK/forged.db" "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)"
+  "$NZ" dataset add shop "sqlite:$WORK/forged.db" --state "$WORK/elsewhere" >/dev/null
+  "$NZ" node add "$WORK/node.json" --state "$WORK/elsewhere" --dataset shop --allow 127.0.0.0/8 >/dev/null
+  platform_stop; PORT= STATE=$WORK/elsewhere; platform_serve
+  "$NZ" sync "$URL/shop" "sqlite:$WORK/forged-replica.db" --root "$other" --key "$KEY" >/dev/null
+  run "$NZ" verify "sqlite:$WORK/forged-replica.db"
+  [ "$status" -eq 0 ]
+  run "$NZ" verify "sqlite:$WORK/forged-replica.db" --root "$ROOT" --json
+  echo "$output"; [ "$status" -eq 3 ]
+  [[ "$output" == *'"verified":false'*'"fault":"'* ]]
+}
+
 @test "a platform that has moved on: said, compared with its new state, and left to nz sync" {
   sqlite3 "$WORK/source.db" "DROP TRIGGER watch; UPDATE t SET v = 'new' WHERE id = 9; CREATE TRIGGER watch AFTER UPDATE ON t BEGIN INSERT INTO empty VALUES (new.id); END;"
   run against
