@@ -216,7 +216,7 @@ member() { node -pe 'JSON.parse(require("fs").readFileSync(0, "utf8").trim().spl
 @test "progress is for terminals, the result alone for standard output" {
   platform_serve
   nz_sync >"$WORK/out" 2>"$WORK/err"
-  [ "$(wc -l <"$WORK/out")" -eq 1 ]
+  cat "$WORK/err"; [ "$(wc -l <"$WORK/out")" -eq 1 ]
   [ ! -s "$WORK/err" ]
   command -v script >/dev/null || skip "skipped: no script command"
   rm -f "$WORK"/replica.db*
