@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "internal.h"
+#include "arena.h"
 
 #define CHUNK_MIN 512
 #define CHUNK_MAX (size_t)(1024 * 1024)
