@@ -140,8 +140,11 @@ static enum nz_status result_text(const struct report *report, const struct nz_c
 	NZ_TRY(nz_buffer_appendf(out, "differs %s epoch %lld root %s expected %s: ", r->dataset,
 				 (long long)r->epoch, r->root_known ? root : "unknown", expected));
 	if (r->fault[0] == '\0' || r->differing > 0)
-		NZ_TRY(nz_buffer_appendf(out, "%llu %s%s", (unsigned long long)r->differing,
-					 report->remote_used ? "rows" : "batches",
+		NZ_TRY(nz_buffer_appendf(out, "%llu %s%s%s", (unsigned long long)r->differing,
+					 report->remote_used ? "row" : "batch",
+					 r->differing == 1	 ? ""
+					 : report->remote_used ? "s"
+							       : "es",
 					 r->fault[0] != '\0' ? "; " : ""));
 	const size_t fault_at = out->len;
 	NZ_TRY(nz_buffer_append_str(out, r->fault));
