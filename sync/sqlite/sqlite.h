@@ -36,6 +36,11 @@ void nz_sqlite_finalize(sqlite3_stmt **stmt);
  */
 enum nz_status nz_sqlite_fail(sqlite3 *db, struct nz_error *err, const char *doing);
 enum nz_status nz_sqlite_exec(sqlite3 *db, const char *sql, struct nz_error *err) NZ_MUST_USE;
+/*
+ * Begins a transaction: how is "BEGIN" or "BEGIN IMMEDIATE". One that is still open is rolled back
+ * first: a ROLLBACK needs memory, too, and the one before may not have got any.
+ */
+enum nz_status nz_sqlite_begin(sqlite3 *db, const char *how, struct nz_error *err) NZ_MUST_USE;
 enum nz_status nz_sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out,
                                  struct nz_error *err) NZ_MUST_USE;
 /* Steps: NZ_OK with a row, NZ_END when done. */

@@ -61,6 +61,13 @@ enum nz_status nz_sqlite_exec(sqlite3 *db, const char *sql, struct nz_error *err
 	return NZ_OK;
 }
 
+enum nz_status nz_sqlite_begin(sqlite3 *db, const char *how, struct nz_error *err)
+{
+	if (sqlite3_get_autocommit(db) == 0)
+		NZ_TRY(nz_sqlite_exec(db, "ROLLBACK", err));
+	return nz_sqlite_exec(db, how, err);
+}
+
 enum nz_status nz_sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out,
                                  struct nz_error *err)
 {

@@ -132,10 +132,7 @@ static enum nz_status source_begin(struct nz_source *source, struct nz_error *er
 
 	if (s->open)
 		return nz_fail(err, NZ_INVALID, "a snapshot is open already");
-	/* The ROLLBACK of source_end takes memory, too, and may not have got any. */
-	if (sqlite3_get_autocommit(s->db) == 0)
-		NZ_TRY(nz_sqlite_exec(s->db, "ROLLBACK", err));
-	NZ_TRY(nz_sqlite_exec(s->db, "BEGIN", err));
+	NZ_TRY(nz_sqlite_begin(s->db, "BEGIN", err));
 	s->open = true;
 	/* BEGIN alone takes no lock; the first read does. */
 	status = nz_sqlite_exec(s->db, "SELECT 1 FROM sqlite_schema LIMIT 1", err);

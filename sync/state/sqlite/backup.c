@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -68,6 +69,21 @@ static enum nz_status make_beside(const char *path, char **out, struct nz_error 
 	return NZ_OK;
 }
 
+/* Removes a database and what SQLite leaves beside it where it fails. Takes no memory. */
+static void remove_database(const char *folder, const char *name)
+{
+	static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
+
+	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+		char path[PATH_MAX];
+		const int len =
+			snprintf(path, sizeof path, "%s%s%s", folder, name, suffixes[i]);
+
+		if (len > 0 && (size_t)len < sizeof path)
+			(void)unlink(path);
+	}
+}
+
 enum nz_status state_backup(struct nz_state *state, const char *file, struct nz_error *err)
 {
 	struct state_sqlite *s = state_of(state);
@@ -82,7 +98,7 @@ enum nz_status state_backup(struct nz_state *state, const char *file, struct nz_
 		status = errno == EEXIST
 		             ? nz_fail(err, NZ_EXISTS, "%s is there already", file)
 		             : nz_fail_code(err, NZ_IO, errno, "cannot make %s: %m", file);
-	unlink(partial);
+	remove_database("", partial);
 	NZ_TRY(status);
 	return sync_parent(file, err);
 }
@@ -130,23 +146,17 @@ static enum nz_status restore_into(sqlite3 *backup, const char *folder, struct n
 		return nz_fail_code(err, NZ_IO, errno, "cannot make %s: %m", path);
 	close(fd);
 	NZ_TRY(copy_into(backup, path, err));
-	NZ_TRY(state_open_file(path, &db, err)); /* brings it to this version */
+	NZ_TRY(state_open_file(path, false, &db, err)); /* brings it to this version */
 	return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
 }
 
 /* A folder under way: removed, with what restore_into puts there, unless it was renamed. */
 static void remove_folder(char **folder)
 {
-	static const char *const names[] = {STATE_FILE, STATE_FILE "-wal", STATE_FILE "-shm"};
-
-	for (size_t i = 0; *folder != NULL && i < sizeof names / sizeof names[0]; i++) {
-		char *path NZ_CLEANUP(nz_free_str) = state_path(*folder, names[i]);
-
-		if (path != NULL)
-			unlink(path);
+	if (*folder != NULL) {
+		remove_database(*folder, "/" STATE_FILE);
+		(void)rmdir(*folder);
 	}
-	if (*folder != NULL)
-		rmdir(*folder);
 	nz_free_str(folder);
 }
 

@@ -16,7 +16,7 @@ char *state_path(const char *folder, const char *name)
 	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
-static enum nz_status get_pragma(sqlite3 *db, const char *sql, int64_t *out, struct nz_error *err)
+static enum nz_status get_integer(sqlite3 *db, const char *sql, int64_t *out, struct nz_error *err)
 {
 	NZ_STMT(stmt);
 
@@ -43,7 +43,7 @@ static enum nz_status migrate_locked(sqlite3 *db, struct nz_error *err)
 {
 	int64_t version;
 
-	NZ_TRY(get_pragma(db, "PRAGMA user_version", &version, err));
+	NZ_TRY(get_integer(db, "PRAGMA user_version", &version, err));
 	for (; version < STATE_VERSION; version++)
 		NZ_TRY(migrate_once(db, version, err));
 	return NZ_OK;
@@ -60,14 +60,26 @@ static enum nz_status migrate(sqlite3 *db, struct nz_error *err)
 	return status;
 }
 
-enum nz_status state_open_file(const char *path, sqlite3 **out, struct nz_error *err)
+/* The file's size says nothing: SQLite writes a header before the tables are there. */
+static enum nz_status check_unmade(sqlite3 *db, const char *path, struct nz_error *err)
+{
+	int64_t things;
+
+	NZ_TRY(get_integer(db, "SELECT count(*) FROM sqlite_schema", &things, err));
+	return things == 0 ? NZ_OK
+	                   : nz_fail(err, NZ_EXISTS, "%s holds a platform already", path);
+}
+
+enum nz_status state_open_file(const char *path, bool create, sqlite3 **out, struct nz_error *err)
 {
 	int64_t version, application;
 	NZ_SQLITE(db);
 
 	NZ_TRY(nz_sqlite_open(path, NZ_SQLITE_READ_WRITE, STATE_BUSY_TIMEOUT_MS, &db, err));
-	NZ_TRY(get_pragma(db, "PRAGMA user_version", &version, err));
-	NZ_TRY(get_pragma(db, "PRAGMA application_id", &application, err));
+	if (create)
+		NZ_TRY(check_unmade(db, path, err));
+	NZ_TRY(get_integer(db, "PRAGMA user_version", &version, err));
+	NZ_TRY(get_integer(db, "PRAGMA application_id", &application, err));
 	if (version > STATE_VERSION && application == STATE_APPLICATION_ID)
 		return nz_fail(err, NZ_UNSUPPORTED, "%s is of a newer nz (version %lld)", path,
 		               (long long)version);

@@ -12,7 +12,11 @@
 
 /* FOLDER/NAME. NULL on no memory. */
 char *state_path(const char *folder, const char *name);
-/* Opens a state file of any version up to ours, and brings it to ours. */
-enum nz_status state_open_file(const char *path, sqlite3 **out, struct nz_error *err) NZ_MUST_USE;
+/*
+ * Opens a state file of any version up to ours, and brings it to ours. With `create` it may hold
+ * nothing yet: NZ_EXISTS.
+ */
+enum nz_status state_open_file(const char *path, bool create, sqlite3 **out,
+                               struct nz_error *err) NZ_MUST_USE;
 
 #endif

@@ -24,6 +24,7 @@ struct state_build {
 struct state_sqlite {
 	struct nz_state base;
 	sqlite3 *db;
+	sqlite3_stmt *rollback; /* prepared ahead: it has to work when there is no memory */
 	char *folder;
 	struct state_build build;
 };

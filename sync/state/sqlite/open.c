@@ -33,8 +33,8 @@ static enum nz_status check_private(const char *path, struct nz_error *err)
 }
 
 /*
- * Makes the folder and the file. A file that a killed attempt left without content is not a
- * platform yet, and is gone on with.
+ * Makes the folder and the file. What a killed attempt left is gone on with, where it holds no
+ * platform yet.
  */
 static enum nz_status make_files(const char *folder, const char *path, struct nz_error *err)
 {
@@ -42,16 +42,11 @@ static enum nz_status make_files(const char *folder, const char *path, struct nz
 		return nz_fail_code(err, NZ_IO, errno, "cannot make %s: %m", folder);
 
 	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	struct stat st;
 
 	if (fd < 0)
 		return nz_fail_code(err, NZ_IO, errno, "cannot make %s: %m", path);
-	const int failed = fstat(fd, &st);
 	close(fd);
-	if (failed != 0)
-		return nz_fail_code(err, NZ_IO, errno, "cannot look at %s: %m", path);
-	return st.st_size == 0 ? NZ_OK
-	                       : nz_fail(err, NZ_EXISTS, "%s holds a platform already", folder);
+	return NZ_OK;
 }
 
 static void state_close(struct nz_state **state)
@@ -60,6 +55,7 @@ static void state_close(struct nz_state **state)
 
 	if (s->build.lock_fd >= 0)
 		state_index_abort(*state);
+	nz_sqlite_finalize(&s->rollback);
 	nz_sqlite_close(&s->db);
 	free(s->folder);
 	free(s);
@@ -91,7 +87,8 @@ static enum nz_status state_open(const char *location, bool create, struct nz_st
 	if (create)
 		NZ_TRY(make_files(location, path, err));
 	NZ_TRY(check_private(path, err));
-	NZ_TRY(state_open_file(path, &s->db, err));
+	NZ_TRY(state_open_file(path, create, &s->db, err));
+	NZ_TRY(nz_sqlite_prepare(s->db, "ROLLBACK", &s->rollback, err));
 	*out = &s->base;
 	s = NULL;
 	return NZ_OK;

@@ -10,12 +10,12 @@
 
 enum nz_status state_begin(struct state_sqlite *s, struct nz_error *err)
 {
-	return nz_sqlite_exec(s->db, "BEGIN IMMEDIATE", err);
+	return nz_sqlite_begin(s->db, "BEGIN IMMEDIATE", err);
 }
 
 enum nz_status state_begin_read(struct state_sqlite *s, struct nz_error *err)
 {
-	return nz_sqlite_exec(s->db, "BEGIN", err);
+	return nz_sqlite_begin(s->db, "BEGIN", err);
 }
 
 enum nz_status state_end(struct state_sqlite *s, enum nz_status status, struct nz_error *err)
@@ -24,8 +24,10 @@ enum nz_status state_end(struct state_sqlite *s, enum nz_status status, struct n
 		status = nz_sqlite_exec(s->db, "COMMIT", err);
 	/* A failed COMMIT may leave the transaction open; a rollback may find that SQLite did it.
 	 */
-	if (status != NZ_OK && sqlite3_get_autocommit(s->db) == 0)
-		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	if (status != NZ_OK && sqlite3_get_autocommit(s->db) == 0) {
+		(void)sqlite3_step(s->rollback);
+		(void)sqlite3_reset(s->rollback);
+	}
 	return status;
 }
 
