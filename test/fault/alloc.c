@@ -357,12 +357,14 @@ static bool run_settled(const struct run *run)
 	return false;
 }
 
-/* Every call, but of the thousands of allocations in OpenSSL or SQLite one in fifty. */
+/* Every call, but of the thousands of allocations in OpenSSL or SQLite some. */
 static unsigned step_after(const struct run *run)
 {
-	const bool many = run->source == FAULT_OPENSSL || run->source == FAULT_SQLITE_MEMORY;
-
-	return many && run->number >= 100 ? run->number / 50 : 1;
+	if (run->source == FAULT_OPENSSL && run->number >= 100)
+		return run->number / 50;
+	if (run->source == FAULT_SQLITE_MEMORY && run->number >= 24)
+		return run->number / 12;
+	return 1;
 }
 
 void fault_each_named(enum fault_source source, fault_scenario scenario, unsigned refusals,

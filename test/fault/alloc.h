@@ -41,7 +41,7 @@ typedef enum nz_status (*fault_scenario)(struct nz_error *err);
 /*
  * Runs the scenario with its Nth use of `source` failing, for every N, first that one alone, then it
  * and all after it; and once more without a fault. Allocations in OpenSSL and SQLite run to
- * thousands: past the 100th not each fails, and in OpenSSL one alone each time.
+ * thousands: past the first ones not each fails, and in OpenSSL one alone each time.
  *
  * A fault that is met must be told by its status: NZ_NO_MEMORY, NZ_CRYPTO from what OpenSSL did,
  * NZ_IO from files. Only OpenSSL and SQLite may get over one and succeed.
