@@ -202,92 +202,93 @@ static enum nz_status change_nodes(struct nz_state *state, struct nz_error *err)
 
 typedef enum nz_status (*change_fn)(struct nz_state *state, struct nz_error *err);
 
-/* Done without faults, for what the state then has to hold. */
-static void expect(change_fn change, struct nz_buffer *before, struct nz_buffer *after)
+/* What a state holds before any change, and after each. */
+static struct nz_buffer before;
+static struct expected {
+	change_fn change;
+	struct nz_buffer after;
+} expected[] = {{put_two, {0}},      {change_dataset, {0}}, {change_removal, {0}},
+                {change_index, {0}}, {change_nodes, {0}}};
+#define EXPECTED (sizeof(expected) / sizeof(expected[0]))
+
+/* Found out without faults. */
+static void expect(struct expected *e)
 {
 	struct nz_state *state = NULL;
 
 	sqlite_calls_copy(base, work);
-	read_state(work, before);
 	assert_int_equal(nz_state_open(work, false, &state, NULL), NZ_OK);
-	assert_int_equal(change(state, NULL), NZ_OK);
+	assert_int_equal(e->change(state, NULL), NZ_OK);
 	nz_state_close(&state);
-	read_state(work, after);
+	read_state(work, &e->after);
+	assert_false(nz_bytes_equal(nz_buffer_bytes(&e->after), nz_buffer_bytes(&before)));
 }
 
 /*
  * After a success what was changed; after a failure what was before. A disk that fails in the midst
  * of a commit leaves open which of the two SQLite finds later.
  */
-static void check_state(struct nz_buffer *found, struct nz_buffer *before, struct nz_buffer *after,
-                        enum nz_status status)
+static void check_state(struct nz_buffer *found, struct expected *e, enum nz_status status)
 {
-	if (status == NZ_IO && nz_bytes_equal(nz_buffer_bytes(found), nz_buffer_bytes(after)))
+	if (status == NZ_IO && nz_bytes_equal(nz_buffer_bytes(found), nz_buffer_bytes(&e->after)))
 		return;
 	assert_string_equal(nz_buffer_cstr(found),
-	                    nz_buffer_cstr(status == NZ_OK ? after : before));
+	                    nz_buffer_cstr(status == NZ_OK ? &e->after : &before));
 }
 
-static enum nz_status change_under_faults(change_fn change, struct nz_error *err)
+static enum nz_status change_under_faults(struct expected *e, struct nz_error *err)
 {
-	NZ_BUFFER(before);
-	NZ_BUFFER(after);
 	NZ_BUFFER(found);
 	struct nz_state *state = NULL;
 	enum nz_status status;
 
-	expect(change, &before, &after);
 	sqlite_calls_copy(base, work);
 	status = FAULTY(nz_state_open(work, false, &state, err));
 	if (status != NZ_OK)
 		assert_null(state);
 	else
-		status = FAULTY(change(state, err));
+		status = FAULTY(e->change(state, err));
 	/* What the handle sees now, and a new one. */
 	if (state != NULL) {
 		assert_int_equal(print_state(state, &found, NULL), NZ_OK);
 		nz_state_close(&state);
-		check_state(&found, &before, &after, status);
+		check_state(&found, e, status);
 		nz_buffer_reset(&found);
 	}
 	read_state(work, &found);
-	check_state(&found, &before, &after, status);
+	check_state(&found, e, status);
 	/* And it goes on from there. */
 	if (nz_bytes_equal(nz_buffer_bytes(&found), nz_buffer_bytes(&before))) {
 		assert_int_equal(nz_state_open(work, false, &state, NULL), NZ_OK);
-		assert_int_equal(change(state, NULL), NZ_OK);
+		assert_int_equal(e->change(state, NULL), NZ_OK);
 		nz_state_close(&state);
 	}
 	assert_int_equal(sqlite3_memory_used(), 0);
 	return status;
 }
 
-#define SCENARIO(name, change)                                   \
-	static enum nz_status name(struct nz_error *err)         \
-	{                                                        \
-		return change_under_faults(change, err);         \
+#define SCENARIO(name, number)                                           \
+	static enum nz_status name(struct nz_error *err)                 \
+	{                                                                \
+		return change_under_faults(&expected[number], err);      \
 	}
-SCENARIO(values, put_two)
-SCENARIO(new_dataset, change_dataset)
-SCENARIO(removal, change_removal)
-SCENARIO(new_index, change_index)
-SCENARIO(new_node, change_nodes)
+SCENARIO(values, 0)
+SCENARIO(new_dataset, 1)
+SCENARIO(removal, 2)
+SCENARIO(new_index, 3)
+SCENARIO(new_node, 4)
 
 /* What is read is right, or the failure is told. */
 static enum nz_status reading(struct nz_error *err)
 {
-	NZ_BUFFER(expected);
 	NZ_BUFFER(found);
 	struct nz_state *state = NULL;
-
-	read_state(base, &expected);
-
 	enum nz_status status = FAULTY(nz_state_open(base, false, &state, err));
 
 	if (status == NZ_OK)
 		status = FAULTY(print_state(state, &found, err));
 	if (status == NZ_OK)
-		assert_string_equal(nz_buffer_cstr(&found), nz_buffer_cstr(&expected));
+		assert_string_equal(nz_buffer_cstr(&found), nz_buffer_cstr(&before));
 	nz_state_close(&state);
 	return status;
 }
@@ -320,12 +321,10 @@ static enum nz_status creation(struct nz_error *err)
 /* Whole or not at all, both ways. */
 static enum nz_status backup(struct nz_error *err)
 {
-	NZ_BUFFER(expected);
 	NZ_BUFFER(found);
 	struct nz_state *state = NULL;
 	enum nz_status status;
 
-	read_state(base, &expected);
 	(void)unlink(backup_path);
 	fault_empty_folder(work);
 	assert_int_equal(nz_state_open(base, false, &state, err), NZ_OK);
@@ -341,7 +340,7 @@ static enum nz_status backup(struct nz_error *err)
 		assert_true(again == NZ_OK || again == NZ_EXISTS);
 	}
 	read_state(work, &found);
-	assert_string_equal(nz_buffer_cstr(&found), nz_buffer_cstr(&expected));
+	assert_string_equal(nz_buffer_cstr(&found), nz_buffer_cstr(&before));
 	return status;
 }
 
@@ -398,12 +397,18 @@ static int start(void **unused)
 	assert_int_equal(build_index(state, 1, NULL), NZ_OK);
 	assert_int_equal(add_node(state, "first", NULL), NZ_OK);
 	nz_state_close(&state);
+	read_state(base, &before);
+	for (size_t i = 0; i < EXPECTED; i++)
+		expect(&expected[i]);
 	return 0;
 }
 
 static int stop(void **unused)
 {
 	(void)unused;
+	for (size_t i = 0; i < EXPECTED; i++)
+		nz_buffer_clear(&expected[i].after);
+	nz_buffer_clear(&before);
 	fault_empty_folder(base);
 	fault_empty_folder(work);
 	(void)rmdir(base);
