@@ -40,23 +40,23 @@ typedef enum nz_status (*fault_scenario)(struct nz_error *err);
 
 /*
  * Runs the scenario with its Nth use of `source` failing, for every N, first that one alone, then it
- * and all after it; and once more without a fault. Allocations in OpenSSL and SQLite run to
- * thousands: past the first ones not each fails, and in OpenSSL one alone each time.
+ * and all after it; and once more without a fault. Of the many calls in OpenSSL and SQLite not each
+ * fails past the first ones; and in OpenSSL one alone each time.
  *
  * A fault that is met must be told by its status: NZ_NO_MEMORY, NZ_CRYPTO from what OpenSSL did,
  * NZ_IO from files. Only OpenSSL and SQLite may get over one and succeed.
  */
-void fault_each_named(enum fault_source source, fault_scenario scenario, unsigned refusals,
+void fault_each_named(enum fault_source source, fault_scenario scenario, unsigned others,
                       const char *name);
 #define FAULT_EACH(source, scenario) fault_each_named(source, scenario, 0, #scenario)
 /*
- * For what refuses when OpenSSL or SQLite do not say why they failed: a tag or signature that could
- * not be checked for want of memory, of which OpenSSL's error queue may know nothing. refusals: a
- * sum of FAULT_BIT(status).
+ * With other statuses that are right, too: a sum of FAULT_BIT(status). For what refuses when OpenSSL
+ * or SQLite do not say why they failed (a tag or signature that could not be checked for want of
+ * memory), and for what succeeds although its cleaning up failed.
  */
 #define FAULT_BIT(status) (1u << (status))
-#define FAULT_EACH_OR(source, scenario, refusals) \
-	fault_each_named(source, scenario, refusals, #scenario)
+#define FAULT_EACH_OR(source, scenario, others) \
+	fault_each_named(source, scenario, others, #scenario)
 
 /* Faults happen between these two alone, so that a scenario can prepare and check in peace. */
 void fault_on(void);

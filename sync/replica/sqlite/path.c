@@ -96,10 +96,12 @@ static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
 
 void nz_sqr_unlink_database(const char *path)
 {
+	/* No memory is asked for: none of it may stay where that has run out. */
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		char *beside NZ_CLEANUP(nz_free_str) = suffixed(path, suffixes[i]);
+		char beside[PATH_MAX];
+		const int len = snprintf(beside, sizeof(beside), "%s%s", path, suffixes[i]);
 
-		if (beside != NULL)
+		if (len > 0 && (size_t)len < sizeof(beside))
 			(void)unlink(beside);
 	}
 }
