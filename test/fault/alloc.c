@@ -357,6 +357,13 @@ static bool run_settled(const struct run *run)
 	return false;
 }
 
+static unsigned thin_after = FAULTS_MAX;
+
+void fault_thin_after(unsigned count)
+{
+	thin_after = count;
+}
+
 /* Every call, but of the many in OpenSSL or SQLite some: past the first ones, ever fewer. */
 static unsigned step_after(const struct run *run)
 {
@@ -366,6 +373,8 @@ static unsigned step_after(const struct run *run)
 		return run->number / 10;
 	if (run->source == FAULT_SQLITE_FILE && run->number >= 32)
 		return run->number / 16;
+	if (run->number >= thin_after)
+		return 1 + run->number / thin_after;
 	return 1;
 }
 

@@ -58,6 +58,9 @@ void fault_each_named(enum fault_source source, fault_scenario scenario, unsigne
 #define FAULT_EACH_OR(source, scenario, others) \
 	fault_each_named(source, scenario, others, #scenario)
 
+/* For scenarios that take long: past so many of its own allocations not each fails. */
+void fault_thin_after(unsigned count);
+
 /* Faults happen between these two alone, so that a scenario can prepare and check in peace. */
 void fault_on(void);
 void fault_off(void);

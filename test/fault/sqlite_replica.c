@@ -245,6 +245,7 @@ int main(int argc, char **argv)
 
 	fault_install();
 	sqlite_calls_install();
+	fault_thin_after(60);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, start, stop);
